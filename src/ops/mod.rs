@@ -1,0 +1,171 @@
+//! The rules of every operator: the shapes it makes, the small values that pass through it, the work
+//! it does and the bytes it moves.
+//!
+//! One row an operator in [`table`], one file a family of rules. A rule sees the operands and
+//! attributes of one node, never its neighbours, so it can be tested alone. Nothing has a default: a
+//! row that forgets to say what its operator costs does not compile, one that costs nothing says
+//! [`Work::Free`], and one that is not done yet says why.
+
+mod node;
+mod table;
+mod work;
+
+mod attention;
+mod contrib;
+mod conv;
+mod einsum;
+mod elementwise;
+mod gather;
+mod generate;
+mod layout;
+mod matmul;
+mod ml;
+mod norm;
+mod pool;
+mod quantize;
+mod reduce;
+mod resize;
+mod rnn;
+mod sequence;
+mod signal;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use node::{Attribute, Attributes, Node, OpError, Operand};
+pub use table::{OPERATORS, find};
+pub use work::{Bytes, Confidence, Counts, Moved};
+
+use crate::tensor::{Elements, Type};
+
+/// One operator: what the table says of it.
+#[derive(Debug)]
+pub struct Operator {
+    /// Operator-set domain; empty for ai.onnx.
+    pub domain: &'static str,
+    /// Name as nodes spell it.
+    pub name: &'static str,
+    /// First version of the domain's operator set that has it.
+    pub since: i64,
+    /// What is known of it.
+    pub rule: Rule,
+}
+
+/// What the table knows of an operator.
+#[derive(Debug)]
+pub enum Rule {
+    /// It has all its rules.
+    Costed(Costed),
+    /// It runs graphs of its own (If, Loop, Scan): inference enters them, and their nodes cost, not it.
+    Subgraph,
+    /// Not counted yet, with the reason.
+    Unsupported(&'static str),
+}
+
+/// The rules of one operator.
+#[derive(Debug)]
+pub struct Costed {
+    /// Types of its outputs.
+    pub shape: ShapeRule,
+    /// Values of its outputs, where small values pass through it.
+    pub value: Values,
+    /// Operations it does.
+    pub work: Work,
+    /// Bytes it reads and writes.
+    pub traffic: Traffic,
+    /// Which of its inputs are parameters when they are constant.
+    pub weights: Weights,
+}
+
+/// Types of a node's outputs from its operands. May give fewer types than the node has outputs (the
+/// rest are unknown) or more (the node left them out).
+pub type ShapeRule = fn(&Node) -> Result<Vec<Type>, OpError>;
+
+/// Values of a node's outputs, given their types; `None` for an output whose value is not known.
+/// Called only where every output is a tensor of at most [`crate::tensor::MAX_ELEMENTS`] elements.
+pub type ValueRule = fn(&Node, &[Type]) -> Result<Vec<Option<Elements>>, OpError>;
+
+/// How small values pass through an operator.
+#[derive(Debug)]
+pub enum Values {
+    /// They do not.
+    Opaque,
+    /// They are computed.
+    Computed(ValueRule),
+    /// It draws random numbers: never a constant, even when its inputs are.
+    Random,
+}
+
+/// The operations a node does.
+#[derive(Debug)]
+pub enum Work {
+    /// None: it moves or relabels data.
+    Free,
+    /// So many for each element of the first output.
+    PerOutput(Counts),
+    /// So many for each element of the first input.
+    PerInput(Counts),
+    /// By a formula over operands and output types.
+    Formula(fn(&Node, &[Type]) -> Result<Counts, OpError>),
+}
+
+/// The bytes a node moves.
+#[derive(Debug)]
+pub enum Traffic {
+    /// None: the output is the first input under another name or shape.
+    View,
+    /// Each distinct operand is read once, each output written once.
+    Streamed,
+    /// By a formula: for operators that touch a part of an operand.
+    Formula(fn(&Node, &[Type]) -> Result<Moved, OpError>),
+}
+
+/// Which inputs of an operator are parameters when they are constant.
+#[derive(Clone, Copy, Debug)]
+pub enum Weights {
+    /// None.
+    None,
+    /// The inputs at these positions.
+    At(&'static [usize]),
+    /// Every input that is a floating-point tensor of rank 1 or more: a constant operand of arithmetic
+    /// or of a concatenation is a parameter (a bias, a position embedding, a class token), a scalar is not.
+    Operands,
+    /// Trained scale and offset, and running statistics apart.
+    Normalization {
+        /// Positions of the trained inputs.
+        affine: &'static [usize],
+        /// Positions of mean and variance.
+        statistics: &'static [usize],
+    },
+    /// Quantised weights, and their scales and zero points apart.
+    Quantized {
+        /// Positions of the weights and biases.
+        values: &'static [usize],
+        /// Positions of scales and zero points, those of activations included.
+        parameters: &'static [usize],
+    },
+    /// Parameters kept in attributes (ai.onnx.ml): how many elements, and how many bytes.
+    Attributes(fn(&Node) -> (u64, u64)),
+}
+
+impl Operator {
+    /// The rules, if the operator has them.
+    pub fn costed(&self) -> Option<&Costed> {
+        match &self.rule {
+            Rule::Costed(costed) => Some(costed),
+            Rule::Subgraph | Rule::Unsupported(_) => None,
+        }
+    }
+}
+
+/// The work of a node, by the rule of its operator.
+///
+/// # Errors
+/// What the rule says: see [`OpError`].
+pub fn counts(rules: &Costed, node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    match &rules.work {
+        Work::Free => Ok(Counts::ZERO),
+        Work::PerOutput(each) => each.times(node::output_count(outputs, 0)?),
+        Work::PerInput(each) => each.times(node::input_count(node, 0)?),
+        Work::Formula(rule) => rule(node, outputs),
+    }
+}

@@ -1,0 +1,362 @@
+//! What a rule sees of one node: its operands, its attributes and the version of its operator set.
+
+use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type, elements};
+
+/// Why a rule cannot say what a node makes or costs.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum OpError {
+    /// A required input is left out.
+    #[error("input {0} is missing")]
+    MissingInput(usize),
+    /// A required attribute is left out.
+    #[error("attribute \"{0}\" is missing")]
+    MissingAttribute(&'static str),
+    /// An attribute has a type or value that the operator does not allow.
+    #[error("attribute \"{name}\" {problem}")]
+    Attribute {
+        /// Which one.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An input has another rank than the operator allows.
+    #[error("input {input} has rank {found}, expected {expected}")]
+    Rank {
+        /// Which input.
+        input: usize,
+        /// What the operator takes: `4`, `at least 3`.
+        expected: &'static str,
+        /// What it has.
+        found: usize,
+    },
+    /// An axis is outside the tensor's rank.
+    #[error("axis {axis} is outside rank {rank}")]
+    Axis {
+        /// As the node gives it.
+        axis: i64,
+        /// Of the tensor it indexes.
+        rank: usize,
+    },
+    /// Dimensions that must agree do not.
+    #[error("{0}")]
+    Mismatch(String),
+    /// The value of an input decides a shape, and is not valid.
+    #[error("the value of input {input} is not valid: {problem}")]
+    Value {
+        /// Which input.
+        input: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Not known: the type of an input.
+    #[error("the type of input {0} is not known")]
+    UnknownType(usize),
+    /// Not known: the rank of an input.
+    #[error("the rank of input {0} is not known")]
+    UnknownRank(usize),
+    /// Not known: a size that the count needs, which depends on data and has no bound.
+    #[error("the size of {0} depends on data")]
+    UnknownSize(&'static str),
+    /// A count does not fit in 64 bits.
+    #[error("a count does not fit in 64 bits")]
+    Overflow,
+}
+
+impl OpError {
+    /// Whether the node may be valid and only too little is known, rather than the model being wrong.
+    pub fn is_unknown(&self) -> bool {
+        matches!(self, Self::UnknownType(_) | Self::UnknownRank(_) | Self::UnknownSize(_))
+    }
+}
+
+/// One input of a node.
+#[derive(Clone, Copy, Debug)]
+pub struct Operand<'a> {
+    /// Its type.
+    pub ty: &'a Type,
+    /// Its elements, if it is small and known.
+    pub elements: Option<&'a [Scalar]>,
+    /// Whether it is computable from constants alone.
+    pub constant: bool,
+}
+
+/// The value of an attribute.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Attribute<'a> {
+    /// An integer.
+    Int(i64),
+    /// A floating-point number.
+    Float(f32),
+    /// A string; bytes that are not UTF-8 are replaced.
+    Str(std::borrow::Cow<'a, str>),
+    /// Integers.
+    Ints(&'a [i64]),
+    /// Floating-point numbers.
+    Floats(&'a [f32]),
+    /// Strings.
+    Strings(Vec<std::borrow::Cow<'a, str>>),
+    /// A tensor, with its elements if it is small.
+    Tensor(TensorType, Option<Elements>),
+    /// A type.
+    Type(Type),
+    /// Graphs and lists of tensors: no rule needs more than their presence.
+    Other,
+}
+
+/// The attributes of a node, by name.
+#[derive(Clone, Default, Debug)]
+pub struct Attributes<'a>(Vec<(&'a str, Attribute<'a>)>);
+
+impl<'a> FromIterator<(&'a str, Attribute<'a>)> for Attributes<'a> {
+    fn from_iter<I: IntoIterator<Item = (&'a str, Attribute<'a>)>>(iter: I) -> Self {
+        Self(iter.into_iter().collect())
+    }
+}
+
+impl<'a> Attributes<'a> {
+    /// The attribute of that name.
+    pub fn get(&self, name: &str) -> Option<&Attribute<'a>> {
+        self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| value)
+    }
+}
+
+/// What a rule sees of one node.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'a> {
+    /// Name of the operator.
+    pub operator: &'a str,
+    /// Version of the operator's domain that the model imports.
+    pub version: i64,
+    /// Inputs by position; `None` where one is left out.
+    pub inputs: &'a [Option<Operand<'a>>],
+    /// For each output, whether the node names it.
+    pub outputs: &'a [bool],
+    /// Attributes by name.
+    pub attributes: &'a Attributes<'a>,
+}
+
+impl<'a> Node<'a> {
+    /// The input at a position, if it is there.
+    pub fn input(&self, index: usize) -> Option<Operand<'a>> {
+        self.inputs.get(index).copied().flatten()
+    }
+
+    /// Whether an optional input is there.
+    pub fn has_input(&self, index: usize) -> bool {
+        self.input(index).is_some()
+    }
+
+    /// Whether the node names the output at a position.
+    pub fn has_output(&self, index: usize) -> bool {
+        self.outputs.get(index).copied().unwrap_or(false)
+    }
+
+    /// The type of a required input.
+    ///
+    /// # Errors
+    /// [`OpError::MissingInput`].
+    pub fn ty(&self, index: usize) -> Result<&'a Type, OpError> {
+        self.input(index).map(|operand| operand.ty).ok_or(OpError::MissingInput(index))
+    }
+
+    /// The tensor type of a required input.
+    ///
+    /// # Errors
+    /// [`OpError::MissingInput`], or [`OpError::UnknownType`] if it is no tensor or not known.
+    pub fn tensor(&self, index: usize) -> Result<&'a TensorType, OpError> {
+        self.ty(index)?.tensor().ok_or(OpError::UnknownType(index))
+    }
+
+    /// The element type of a required input.
+    ///
+    /// # Errors
+    /// As [`Node::tensor`].
+    pub fn element(&self, index: usize) -> Result<ElementType, OpError> {
+        Ok(self.tensor(index)?.element)
+    }
+
+    /// The shape of a required input.
+    ///
+    /// # Errors
+    /// As [`Node::tensor`], and [`OpError::UnknownRank`].
+    pub fn shape(&self, index: usize) -> Result<&'a [Dim], OpError> {
+        self.tensor(index)?.shape.as_deref().ok_or(OpError::UnknownRank(index))
+    }
+
+    /// The known elements of an input; `None` if the input is left out or its value is not known.
+    /// Single elements may still be [`Scalar::Unknown`].
+    pub fn elements(&self, index: usize) -> Option<&'a [Scalar]> {
+        self.input(index)?.elements
+    }
+
+    /// The elements of an integer input, if every one is known.
+    pub fn ints(&self, index: usize) -> Option<Vec<i64>> {
+        self.elements(index)?.iter().map(|scalar| scalar.int()).collect()
+    }
+
+    /// The elements of an integer or float input as floating point, if every one is known.
+    pub fn floats(&self, index: usize) -> Option<Vec<f64>> {
+        self.elements(index)?.iter().map(|scalar| scalar.float()).collect()
+    }
+
+    /// An integer attribute.
+    ///
+    /// # Errors
+    /// [`OpError::Attribute`] if the attribute is of another type; so for the other accessors.
+    pub fn int(&self, name: &'static str) -> Result<Option<i64>, OpError> {
+        self.attribute(name, "an integer", |value| match value {
+            Attribute::Int(n) => Some(*n),
+            _ => None,
+        })
+    }
+
+    /// An integer attribute with the operator's default.
+    ///
+    /// # Errors
+    /// As [`Node::int`].
+    pub fn int_or(&self, name: &'static str, default: i64) -> Result<i64, OpError> {
+        Ok(self.int(name)?.unwrap_or(default))
+    }
+
+    /// A floating-point attribute with the operator's default.
+    ///
+    /// # Errors
+    /// As [`Node::int`].
+    pub fn float_or(&self, name: &'static str, default: f32) -> Result<f32, OpError> {
+        Ok(self
+            .attribute(name, "a number", |value| match value {
+                Attribute::Float(x) => Some(*x),
+                _ => None,
+            })?
+            .unwrap_or(default))
+    }
+
+    /// A string attribute with the operator's default.
+    ///
+    /// # Errors
+    /// As [`Node::int`].
+    pub fn str_or(&self, name: &'static str, default: &'static str) -> Result<&'a str, OpError> {
+        Ok(self
+            .attribute(name, "a string", |value| match value {
+                Attribute::Str(text) => Some(&**text),
+                _ => None,
+            })?
+            .unwrap_or(default))
+    }
+
+    /// A list of integers.
+    ///
+    /// # Errors
+    /// As [`Node::int`].
+    pub fn int_list(&self, name: &'static str) -> Result<Option<&'a [i64]>, OpError> {
+        self.attribute(name, "a list of integers", |value| match value {
+            Attribute::Ints(list) => Some(*list),
+            _ => None,
+        })
+    }
+
+    /// Any attribute, as it is.
+    pub fn any(&self, name: &str) -> Option<&'a Attribute<'a>> {
+        self.attributes.get(name)
+    }
+
+    fn attribute<T>(
+        &self,
+        name: &'static str,
+        expected: &str,
+        read: impl Fn(&'a Attribute<'a>) -> Option<T>,
+    ) -> Result<Option<T>, OpError> {
+        self.attributes
+            .get(name)
+            .map(|value| {
+                read(value).ok_or_else(|| OpError::Attribute { name, problem: format!("is not {expected}") })
+            })
+            .transpose()
+    }
+}
+
+/// The position that an axis names in a tensor of that rank; negative axes count from the end.
+///
+/// # Errors
+/// [`OpError::Axis`] outside `-rank..rank`.
+pub fn resolve_axis(axis: i64, rank: usize) -> Result<usize, OpError> {
+    let outside = OpError::Axis { axis, rank };
+    let signed = i64::try_from(rank).map_err(|_| outside.clone())?;
+    let position = if axis < 0 { axis.checked_add(signed).ok_or(outside.clone())? } else { axis };
+    usize::try_from(position).ok().filter(|position| *position < rank).ok_or(outside)
+}
+
+/// The most elements that a tensor can have: what a count is made of.
+///
+/// # Errors
+/// [`OpError::UnknownSize`] naming `what` where there is no bound.
+pub fn count(shape: &[Dim], what: &'static str) -> Result<u64, OpError> {
+    elements(shape).bound().ok_or(OpError::UnknownSize(what))
+}
+
+/// The most elements of an output.
+///
+/// # Errors
+/// [`OpError::UnknownSize`].
+pub fn output_count(outputs: &[Type], index: usize) -> Result<u64, OpError> {
+    outputs
+        .get(index)
+        .and_then(Type::tensor)
+        .and_then(|tensor| tensor.elements().bound())
+        .ok_or(OpError::UnknownSize("an output"))
+}
+
+/// The most elements of an input.
+///
+/// # Errors
+/// [`OpError::UnknownSize`], and as [`Node::tensor`].
+pub fn input_count(node: &Node, index: usize) -> Result<u64, OpError> {
+    node.tensor(index)?.elements().bound().ok_or(OpError::UnknownSize("an input"))
+}
+
+/// The product of counts.
+///
+/// # Errors
+/// [`OpError::Overflow`].
+pub fn product(factors: &[u64]) -> Result<u64, OpError> {
+    if factors.contains(&0) {
+        return Ok(0);
+    }
+    factors.iter().try_fold(1u64, |product, n| product.checked_mul(*n)).ok_or(OpError::Overflow)
+}
+
+/// The shape of an element-wise operator over operands of these shapes (ONNX multidirectional broadcasting).
+///
+/// # Errors
+/// [`OpError::Mismatch`] where two known dimensions differ and neither is 1.
+pub fn broadcast(shapes: &[&[Dim]]) -> Result<Shape, OpError> {
+    let rank = shapes.iter().map(|shape| shape.len()).max().unwrap_or(0);
+    (0..rank)
+        .map(|position| {
+            let dims = shapes.iter().filter_map(|shape| {
+                let missing = rank - shape.len();
+                position.checked_sub(missing).and_then(|index| shape.get(index)).copied()
+            });
+            dims.clone().try_fold(Dim::Exact(1), broadcast_dim).map_err(|(a, b)| {
+                OpError::Mismatch(format!("dimensions {a} and {b} cannot be broadcast together"))
+            })
+        })
+        .collect()
+}
+
+/// One dimension of a broadcast; the pair that disagrees if there is one.
+fn broadcast_dim(a: Dim, b: Dim) -> Result<Dim, (Dim, Dim)> {
+    match (a, b) {
+        (Dim::Exact(1), other) | (other, Dim::Exact(1)) => Ok(other),
+        (Dim::Exact(m), Dim::Exact(n)) => {
+            if m == n {
+                Ok(a)
+            } else {
+                Err((a, b))
+            }
+        }
+        // A dimension that depends on data and meets a known one other than 1 must be that or 1.
+        (Dim::Exact(n), _) | (_, Dim::Exact(n)) => Ok(Dim::Exact(n)),
+        _ => Ok(a.join(b)),
+    }
+}
