@@ -180,7 +180,7 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "QLinearMatMul", 10, matmul::qlinear_matmul, Opaque, Formula(matmul::qlinear_matmul_work), Streamed, Weights::Quantized { values: &[0, 3], parameters: &[1, 2, 4, 5, 6, 7] }),
 
     // Einsum
-    unsupported(ONNX, "Einsum", 12, "no rule yet"),
+    row(ONNX, "Einsum", 12, einsum::einsum, Opaque, Formula(einsum::einsum_work), Streamed, Weights::Operands),
 
     // Attention and rotary embedding
     unsupported(ONNX, "Attention", 23, "no rule yet"),
