@@ -260,11 +260,11 @@ pub static OPERATORS: &[Operator] = &[
     unsupported(ONNX, "Range", 11, "no rule yet"),
 
     // Resampling and images
-    unsupported(ONNX, "AffineGrid", 20, "no rule yet"),
-    unsupported(ONNX, "GridSample", 16, "no rule yet"),
-    unsupported(ONNX, "ImageDecoder", 20, "no rule yet"),
-    unsupported(ONNX, "Resize", 10, "no rule yet"),
-    unsupported(ONNX, "Upsample", 1, "no rule yet"),
+    row(ONNX, "AffineGrid", 20, resize::affine_grid, Opaque, Formula(resize::affine_grid_work), Streamed, Weights::None),
+    row(ONNX, "GridSample", 16, resize::grid_sample, Opaque, Formula(resize::grid_sample_work), Streamed, Weights::None),
+    row(ONNX, "ImageDecoder", 20, resize::image_decoder, Opaque, Formula(resize::image_decoder_work), Streamed, Weights::None),
+    row(ONNX, "Resize", 10, resize::resize, Opaque, Formula(resize::resize_work), Streamed, Weights::None),
+    row(ONNX, "Upsample", 1, resize::upsample, Opaque, Formula(resize::resize_work), Streamed, Weights::None),
 
     // Signal processing
     unsupported(ONNX, "BlackmanWindow", 17, "no rule yet"),
