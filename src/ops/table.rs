@@ -267,12 +267,12 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "Upsample", 1, resize::upsample, Opaque, Formula(resize::resize_work), Streamed, Weights::None),
 
     // Signal processing
-    unsupported(ONNX, "BlackmanWindow", 17, "no rule yet"),
-    unsupported(ONNX, "DFT", 17, "no rule yet"),
-    unsupported(ONNX, "HammingWindow", 17, "no rule yet"),
-    unsupported(ONNX, "HannWindow", 17, "no rule yet"),
-    unsupported(ONNX, "MelWeightMatrix", 17, "no rule yet"),
-    unsupported(ONNX, "STFT", 17, "no rule yet"),
+    row(ONNX, "BlackmanWindow", 17, signal::window, Opaque, PerOutput(signal::BLACKMAN_WINDOW), Streamed, Weights::None),
+    row(ONNX, "DFT", 17, signal::dft, Opaque, Formula(signal::dft_work), Streamed, Weights::None),
+    row(ONNX, "HammingWindow", 17, signal::window, Opaque, PerOutput(signal::COSINE_WINDOW), Streamed, Weights::None),
+    row(ONNX, "HannWindow", 17, signal::window, Opaque, PerOutput(signal::COSINE_WINDOW), Streamed, Weights::None),
+    row(ONNX, "MelWeightMatrix", 17, signal::mel_weight_matrix, Opaque, Formula(signal::mel_weight_matrix_work), Streamed, Weights::None),
+    row(ONNX, "STFT", 17, signal::stft, Opaque, Formula(signal::stft_work), Streamed, Weights::At(&[2])),
 
     // Sequences, optionals and strings
     unsupported(ONNX, "ConcatFromSequence", 11, "no rule yet"),
