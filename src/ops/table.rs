@@ -153,34 +153,34 @@ pub static OPERATORS: &[Operator] = &[
     unsupported(ONNX, "TopK", 1, "no rule yet"),
 
     // Convolution
-    unsupported(ONNX, "CausalConvWithState", 27, "no rule yet"),
-    unsupported(ONNX, "Col2Im", 18, "no rule yet"),
-    unsupported(ONNX, "Conv", 1, "no rule yet"),
-    unsupported(ONNX, "ConvInteger", 10, "no rule yet"),
-    unsupported(ONNX, "ConvTranspose", 1, "no rule yet"),
-    unsupported(ONNX, "DeformConv", 19, "no rule yet"),
-    unsupported(ONNX, "QLinearConv", 10, "no rule yet"),
+    row(ONNX, "CausalConvWithState", 27, conv::causal_conv, Opaque, Formula(conv::causal_conv_work), Streamed, Weights::At(&[1, 2])),
+    row(ONNX, "Col2Im", 18, conv::col2im, Opaque, PerInput(Counts::alu(1)), Streamed, Weights::None),
+    row(ONNX, "Conv", 1, conv::conv, Opaque, Formula(conv::conv_work), Streamed, Weights::At(&[1, 2])),
+    row(ONNX, "ConvInteger", 10, conv::conv_integer, Opaque, Formula(conv::conv_integer_work), Streamed, Weights::Quantized { values: &[1], parameters: &[2, 3] }),
+    row(ONNX, "ConvTranspose", 1, conv::conv_transpose, Opaque, Formula(conv::conv_transpose_work), Streamed, Weights::At(&[1, 2])),
+    row(ONNX, "DeformConv", 19, conv::deform_conv, Opaque, Formula(conv::deform_conv_work), Streamed, Weights::At(&[1, 3])),
+    row(ONNX, "QLinearConv", 10, conv::qlinear_conv, Opaque, Formula(conv::qlinear_conv_work), Streamed, Weights::Quantized { values: &[3, 8], parameters: &[1, 2, 4, 5, 6, 7] }),
 
     // Pooling and regions
-    unsupported(ONNX, "AveragePool", 1, "no rule yet"),
-    unsupported(ONNX, "GlobalAveragePool", 1, "no rule yet"),
-    unsupported(ONNX, "GlobalLpPool", 1, "no rule yet"),
-    unsupported(ONNX, "GlobalMaxPool", 1, "no rule yet"),
-    unsupported(ONNX, "LpPool", 1, "no rule yet"),
-    unsupported(ONNX, "MaxPool", 1, "no rule yet"),
-    unsupported(ONNX, "MaxRoiPool", 1, "no rule yet"),
-    unsupported(ONNX, "MaxUnpool", 9, "no rule yet"),
-    unsupported(ONNX, "RoiAlign", 10, "no rule yet"),
+    row(ONNX, "AveragePool", 1, pool::pool, Opaque, Formula(pool::average_pool_work), Streamed, Weights::None),
+    row(ONNX, "GlobalAveragePool", 1, pool::global_pool, Opaque, Formula(pool::global_average_pool_work), Streamed, Weights::None),
+    row(ONNX, "GlobalLpPool", 1, pool::global_pool, Opaque, Formula(pool::global_lp_pool_work), Streamed, Weights::None),
+    row(ONNX, "GlobalMaxPool", 1, pool::global_pool, Opaque, Formula(pool::global_max_pool_work), Streamed, Weights::None),
+    row(ONNX, "LpPool", 1, pool::pool, Opaque, Formula(pool::lp_pool_work), Streamed, Weights::None),
+    row(ONNX, "MaxPool", 1, pool::pool, Opaque, Formula(pool::max_pool_work), Streamed, Weights::None),
+    row(ONNX, "MaxRoiPool", 1, pool::max_roi_pool, Opaque, Formula(pool::max_roi_pool_work), Streamed, Weights::None),
+    row(ONNX, "MaxUnpool", 9, pool::max_unpool, Opaque, Free, Streamed, Weights::None),
+    row(ONNX, "RoiAlign", 10, pool::roi_align, Opaque, Formula(pool::roi_align_work), Streamed, Weights::None),
 
     // Matrix products
-    unsupported(ONNX, "Det", 11, "no rule yet"),
-    unsupported(ONNX, "Gemm", 1, "no rule yet"),
-    unsupported(ONNX, "MatMul", 1, "no rule yet"),
-    unsupported(ONNX, "MatMulInteger", 10, "no rule yet"),
-    unsupported(ONNX, "QLinearMatMul", 10, "no rule yet"),
+    row(ONNX, "Det", 11, matmul::det, Opaque, Formula(matmul::det_work), Streamed, Weights::None),
+    row(ONNX, "Gemm", 1, matmul::gemm, Opaque, Formula(matmul::gemm_work), Streamed, Weights::At(&[0, 1, 2])),
+    row(ONNX, "MatMul", 1, matmul::matmul, Opaque, Formula(matmul::matmul_work), Streamed, Weights::At(&[0, 1])),
+    row(ONNX, "MatMulInteger", 10, matmul::matmul_integer, Opaque, Formula(matmul::matmul_integer_work), Streamed, Weights::Quantized { values: &[0, 1], parameters: &[2, 3] }),
+    row(ONNX, "QLinearMatMul", 10, matmul::qlinear_matmul, Opaque, Formula(matmul::qlinear_matmul_work), Streamed, Weights::Quantized { values: &[0, 3], parameters: &[1, 2, 4, 5, 6, 7] }),
 
     // Einsum
-    unsupported(ONNX, "Einsum", 12, "no rule yet"),
+    row(ONNX, "Einsum", 12, einsum::einsum, Opaque, Formula(einsum::einsum_work), Streamed, Weights::Operands),
 
     // Attention and rotary embedding
     row(ONNX, "Attention", 23, attention::attention, Opaque, Formula(attention::attention_work), Streamed, Weights::None),
@@ -209,9 +209,9 @@ pub static OPERATORS: &[Operator] = &[
     unsupported(ONNX, "SoftmaxCrossEntropyLoss", 12, "no rule yet"),
 
     // Quantisation
-    unsupported(ONNX, "DequantizeLinear", 10, "no rule yet"),
-    unsupported(ONNX, "DynamicQuantizeLinear", 11, "no rule yet"),
-    unsupported(ONNX, "QuantizeLinear", 10, "no rule yet"),
+    row(ONNX, "DequantizeLinear", 10, quantize::dequantize_linear, Opaque, Formula(quantize::dequantize_linear_work), Streamed, Weights::Quantized { values: &[0], parameters: &[1, 2] }),
+    row(ONNX, "DynamicQuantizeLinear", 11, quantize::dynamic_quantize_linear, Opaque, PerInput(quantize::DYNAMIC_QUANTIZE), Streamed, Weights::None),
+    row(ONNX, "QuantizeLinear", 10, quantize::quantize_linear, Opaque, Formula(quantize::quantize_linear_work), Streamed, Weights::Quantized { values: &[0], parameters: &[1, 2] }),
 
     // Layout
     unsupported(ONNX, "CenterCropPad", 18, "no rule yet"),
@@ -260,19 +260,19 @@ pub static OPERATORS: &[Operator] = &[
     unsupported(ONNX, "Range", 11, "no rule yet"),
 
     // Resampling and images
-    unsupported(ONNX, "AffineGrid", 20, "no rule yet"),
-    unsupported(ONNX, "GridSample", 16, "no rule yet"),
-    unsupported(ONNX, "ImageDecoder", 20, "no rule yet"),
-    unsupported(ONNX, "Resize", 10, "no rule yet"),
-    unsupported(ONNX, "Upsample", 1, "no rule yet"),
+    row(ONNX, "AffineGrid", 20, resize::affine_grid, Opaque, Formula(resize::affine_grid_work), Streamed, Weights::None),
+    row(ONNX, "GridSample", 16, resize::grid_sample, Opaque, Formula(resize::grid_sample_work), Streamed, Weights::None),
+    row(ONNX, "ImageDecoder", 20, resize::image_decoder, Opaque, Formula(resize::image_decoder_work), Streamed, Weights::None),
+    row(ONNX, "Resize", 10, resize::resize, Opaque, Formula(resize::resize_work), Streamed, Weights::None),
+    row(ONNX, "Upsample", 1, resize::upsample, Opaque, Formula(resize::resize_work), Streamed, Weights::None),
 
     // Signal processing
-    unsupported(ONNX, "BlackmanWindow", 17, "no rule yet"),
-    unsupported(ONNX, "DFT", 17, "no rule yet"),
-    unsupported(ONNX, "HammingWindow", 17, "no rule yet"),
-    unsupported(ONNX, "HannWindow", 17, "no rule yet"),
-    unsupported(ONNX, "MelWeightMatrix", 17, "no rule yet"),
-    unsupported(ONNX, "STFT", 17, "no rule yet"),
+    row(ONNX, "BlackmanWindow", 17, signal::window, Opaque, PerOutput(signal::BLACKMAN_WINDOW), Streamed, Weights::None),
+    row(ONNX, "DFT", 17, signal::dft, Opaque, Formula(signal::dft_work), Streamed, Weights::None),
+    row(ONNX, "HammingWindow", 17, signal::window, Opaque, PerOutput(signal::COSINE_WINDOW), Streamed, Weights::None),
+    row(ONNX, "HannWindow", 17, signal::window, Opaque, PerOutput(signal::COSINE_WINDOW), Streamed, Weights::None),
+    row(ONNX, "MelWeightMatrix", 17, signal::mel_weight_matrix, Opaque, Formula(signal::mel_weight_matrix_work), Streamed, Weights::None),
+    row(ONNX, "STFT", 17, signal::stft, Opaque, Formula(signal::stft_work), Streamed, Weights::At(&[2])),
 
     // Sequences, optionals and strings
     unsupported(ONNX, "ConcatFromSequence", 11, "no rule yet"),
