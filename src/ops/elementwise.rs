@@ -32,9 +32,12 @@ pub fn identity_type(node: &Node) -> Types {
     Ok(vec![node.ty(0)?.clone()])
 }
 
-/// `PRelu`: the slope broadcasts to the input.
+/// `PRelu`: the slope broadcasts to the input. Before opset 7 it has one element, or one a channel.
 pub fn prelu_type(node: &Node) -> Types {
     broadcast::common_element(node, 0)?;
+    if node.version >= 7 {
+        broadcast::onto_first(node)?;
+    }
     same_as_input(node)
 }
 
@@ -299,6 +302,17 @@ mod tests {
             mixed.unwrap_err().to_string(),
             "inputs 0 and 1 have different element types: float32 and int64"
         );
+    }
+
+    #[test]
+    fn a_slope_adds_no_dimensions() {
+        let slope = |version, dims: &[u64]| op("PRelu", version).f32(&[2, 3, 4]).f32(dims);
+        assert_eq!(slope(6, &[3]).shape(), "2×3×4");
+        assert_eq!(slope(16, &[3, 1]).shape(), "2×3×4");
+        assert_eq!(slope(16, &[3, 1]).counts(), Counts::alu(2 * 24));
+        for dims in [&[3][..], &[1, 2, 3, 4]] {
+            assert!(matches!(slope(16, dims).types(), Err(OpError::Mismatch(_))), "{dims:?}");
+        }
     }
 
     #[test]
