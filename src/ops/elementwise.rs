@@ -173,6 +173,11 @@ pub fn modulo(node: &Node, outputs: &[Type]) -> Count {
     each_output(node, outputs, Counts { div: 1, alu: 2, ..Counts::ZERO })
 }
 
+/// [`LEAKY_RELU`], of operators that take integers too.
+pub fn leaky_relu(node: &Node, outputs: &[Type]) -> Count {
+    each_output(node, outputs, LEAKY_RELU)
+}
+
 /// `Sum`, `Max`, `Min`: one operation less than there are operands.
 pub fn fold_work(node: &Node, outputs: &[Type]) -> Count {
     let operations = u64::try_from(node.inputs.len()).map_err(|_| OpError::Overflow)?.saturating_sub(1);
@@ -375,6 +380,7 @@ mod tests {
         assert_eq!(op("Add", 14).input(Int64, &[2, 3]).input(Int64, &[3]).counts(), Counts::int(6));
         assert_eq!(op("Div", 14).f32(&[2, 3]).f32(&[3]).counts(), Counts::div(6));
         assert_eq!(op("Mod", 13).input(Int64, &[4]).input(Int64, &[]).counts(), Counts::int(4));
+        assert_eq!(op("PRelu", 16).input(Int64, &[4]).input(Int64, &[]).counts(), Counts::int(4));
     }
 
     #[test]
