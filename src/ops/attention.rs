@@ -194,11 +194,6 @@ pub fn microsoft_rotary(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
     rotary_traffic(node, &MICROSOFT_ROTARY)
 }
 
-/// The type of the first input, whatever is known of it.
-pub fn same_as_input(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![node.ty(0)?.clone()])
-}
-
 /// The sizes of linear attention.
 struct Linear {
     batch: Dim,

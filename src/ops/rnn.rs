@@ -3,7 +3,7 @@
 //! The recurrent products count as contractions; biases, gates and activations as arithmetic.
 
 use super::node::{count, dims, positive, product};
-use super::{Attribute, Counts, Node, OpError};
+use super::{Attribute, Counts, Node, OpError, elementwise};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
 /// The sizes of a layer, in the letters of the ONNX page.
@@ -94,22 +94,22 @@ const LSTM: Cell = Cell { gates: 4, combine: 4, activations: &[("Sigmoid", 3), (
 ///
 /// Source: the list of functions on the ONNX pages of RNN, GRU and LSTM.
 pub fn activation(name: &str) -> Result<Counts, OpError> {
-    let (alu, div, trans) = match name.to_ascii_lowercase().as_str() {
-        "relu" => (1, 0, 0),
-        "tanh" => (0, 0, 1),
-        "sigmoid" => (2, 1, 1),
-        "affine" | "leakyrelu" | "thresholdedrelu" => (2, 0, 0),
-        "scaledtanh" => (2, 0, 1),
-        "hardsigmoid" => (4, 0, 0),
-        "elu" => (3, 0, 1),
-        "softsign" => (2, 1, 0),
-        "softplus" => (1, 0, 2),
+    match name.to_ascii_lowercase().as_str() {
+        "relu" => Ok(Counts::alu(1)),
+        "tanh" => Ok(Counts::trans(1)),
+        "sigmoid" => Ok(elementwise::SIGMOID),
+        "affine" => Ok(Counts::alu(2)),
+        "leakyrelu" | "thresholdedrelu" => Ok(elementwise::LEAKY_RELU),
+        "scaledtanh" => Ok(Counts { alu: 2, trans: 1, ..Counts::ZERO }),
+        "hardsigmoid" => Ok(elementwise::HARD_SIGMOID),
+        "elu" => Ok(elementwise::ELU),
+        "softsign" => Ok(elementwise::SOFTSIGN),
+        "softplus" => Ok(elementwise::SOFTPLUS),
         _ => {
             let problem = format!("names \"{name}\", which is no activation function");
-            return Err(OpError::Attribute { name: "activations", problem });
+            Err(OpError::Attribute { name: "activations", problem })
         }
-    };
-    Ok(Counts { alu, div, trans, ..Counts::ZERO })
+    }
 }
 
 /// The activations of one unit in all directions together.

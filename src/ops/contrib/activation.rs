@@ -1,15 +1,10 @@
 //! Activations, alone and fused into other operators.
 
+use crate::ops::elementwise::{GELU, HARD_SWISH, SIGMOID, TANH_GELU};
 use crate::ops::node::{broadcast, divided, input_count, output_count};
 use crate::ops::{Counts, Node, OpError, rnn};
 use crate::tensor::{TensorType, Type};
 
-/// `x·Φ(x)` by erf: one erf, one addition, three multiplications.
-pub const GELU: Counts = Counts { alu: 4, trans: 1, ..Counts::ZERO };
-/// `0.5·x·(1 + tanh(a·x + b·x³))`.
-pub const FAST_GELU: Counts = Counts { alu: 8, trans: 1, ..Counts::ZERO };
-/// `1 / (1 + exp(-x))`.
-pub const SIGMOID: Counts = Counts { alu: 2, div: 1, trans: 1, ..Counts::ZERO };
 /// `x·sigmoid(x)`.
 pub const SILU: Counts = Counts { alu: 3, ..SIGMOID };
 /// `x·sigmoid(alpha·x)`.
@@ -35,9 +30,9 @@ pub fn named(name: &str) -> Result<Counts, OpError> {
     match name.to_ascii_lowercase().as_str() {
         "" | "none" | "identity" => Ok(Counts::ZERO),
         "clip" | "relu2" | "relu_squared" => Ok(Counts::alu(2)),
-        "hardswish" => Ok(Counts::alu(5)),
+        "hardswish" => Ok(HARD_SWISH),
         "gelu" => Ok(GELU),
-        "fastgelu" | "gelu_tanh" => Ok(FAST_GELU),
+        "fastgelu" | "gelu_tanh" => Ok(TANH_GELU),
         "quickgelu" => Ok(QUICK_GELU),
         "silu" | "swish" => Ok(SILU),
         _ => rnn::activation(name),
@@ -50,9 +45,9 @@ pub fn biased(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![TensorType::new(node.element(0)?, shape).into()])
 }
 
-/// [`FAST_GELU`], and an addition where there is a bias (input 1).
+/// [`TANH_GELU`], and an addition where there is a bias (input 1).
 pub fn fast_gelu_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    FAST_GELU.plus(Counts::alu(u64::from(node.has_input(1))))?.times(output_count(outputs, 0)?)
+    TANH_GELU.plus(Counts::alu(u64::from(node.has_input(1))))?.times(output_count(outputs, 0)?)
 }
 
 /// `X [N, S, D]` to `Y [N, S, D/2]`: one half gates the other. Also `SwiGLU`.

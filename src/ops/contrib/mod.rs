@@ -10,3 +10,4 @@ pub mod multi_head;
 pub mod norm;
 pub mod packed;
 pub mod quantize;
+pub mod twin;

@@ -2,7 +2,7 @@
 //!
 //! Each is its float twin between dequantising its inputs and quantising its output.
 
-use super::activation::SIGMOID;
+use crate::ops::elementwise::SIGMOID;
 use crate::ops::node::{broadcast, count, input_count, output_count, resolve_axis};
 use crate::ops::{Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
@@ -37,10 +37,7 @@ pub const SOFTMAX: Counts = between(1, Counts { alu: 3, div: 1, trans: 1, ..Coun
 /// `QLinearWhere`: one of the inputs is chosen, scaled, and quantised again.
 pub const WHERE: Counts = between(1, Counts::int(1));
 /// `QOrderedGelu`, by erf.
-pub const GELU: Counts = between(1, super::activation::GELU);
-/// `DequantizeLinear`, as of the domain.
-pub const FROM_BYTES: Counts = DEQUANTIZE;
-
+pub const GELU: Counts = between(1, crate::ops::elementwise::GELU);
 fn broadcast_of(node: &Node, inputs: &[usize], element_of: usize) -> Result<Vec<Type>, OpError> {
     let shapes: Vec<&[Dim]> = inputs.iter().map(|input| node.shape(*input)).collect::<Result<_, _>>()?;
     Ok(vec![TensorType::new(node.element(element_of)?, broadcast(&shapes)?).into()])
@@ -121,17 +118,6 @@ pub fn mean(node: &Node) -> Result<Vec<Type>, OpError> {
         if !axes.is_empty() && !axes.contains(&at) { Some(*dim) } else { keep.then_some(Dim::Exact(1)) }
     });
     Ok(vec![TensorType::new(node.element(0)?, reduced.collect::<Vec<_>>()).into()])
-}
-
-/// The shape of the first input in the type of the zero point (input 2), uint8 without one.
-pub fn quantized(node: &Node) -> Result<Vec<Type>, OpError> {
-    let element = if node.has_input(2) { node.element(2)? } else { ElementType::Uint8 };
-    Ok(vec![TensorType { element, shape: node.tensor(0)?.shape.clone() }.into()])
-}
-
-/// The shape of the first input in the type of the scale (input 1).
-pub fn dequantized(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![TensorType { element: node.element(1)?, shape: node.tensor(0)?.shape.clone() }.into()])
 }
 
 /// The shape of the first input in int8.
