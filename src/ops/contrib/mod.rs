@@ -5,7 +5,9 @@
 
 pub mod activation;
 pub mod attention;
+pub mod conv;
 pub mod matmul;
+pub mod moe;
 pub mod multi_head;
 pub mod norm;
 pub mod packed;

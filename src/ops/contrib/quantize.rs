@@ -8,7 +8,7 @@ use crate::ops::{Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
 /// `(q - zero point)·scale`.
-const DEQUANTIZE: Counts = Counts::alu(2);
+pub const DEQUANTIZE: Counts = Counts::alu(2);
 /// `clip(round(x / scale) + zero point)`.
 ///
 /// Source: ONNX `QuantizeLinear`, opset 13.
