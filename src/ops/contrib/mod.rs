@@ -11,5 +11,7 @@ pub mod moe;
 pub mod multi_head;
 pub mod norm;
 pub mod packed;
+pub mod position;
 pub mod quantize;
+pub mod signal;
 pub mod twin;

@@ -32,8 +32,8 @@ pub const BINARY: Counts = between(2, Counts::alu(1));
 pub const LEAKY_RELU: Counts = between(1, Counts::alu(2));
 /// `QLinearSigmoid`.
 pub const LOGISTIC: Counts = between(1, SIGMOID);
-/// `QLinearSoftmax`: maximum, difference, exponential, sum, quotient.
-pub const SOFTMAX: Counts = between(1, Counts { alu: 3, div: 1, trans: 1, ..Counts::ZERO });
+/// `QLinearSoftmax`.
+pub const SOFTMAX: Counts = between(1, crate::ops::norm::SOFTMAX);
 /// `QLinearWhere`: one of the inputs is chosen, scaled, and quantised again.
 pub const WHERE: Counts = between(1, Counts::int(1));
 /// `QOrderedGelu`, by erf.
@@ -118,6 +118,17 @@ pub fn mean(node: &Node) -> Result<Vec<Type>, OpError> {
         if !axes.is_empty() && !axes.contains(&at) { Some(*dim) } else { keep.then_some(Dim::Exact(1)) }
     });
     Ok(vec![TensorType::new(node.element(0)?, reduced.collect::<Vec<_>>()).into()])
+}
+
+/// The shape of the first input in the type that the attribute `to` numbers.
+pub fn from_ordered(node: &Node) -> Result<Vec<Type>, OpError> {
+    let to = node.int("to")?.ok_or(OpError::MissingAttribute("to"))?;
+    let element = i32::try_from(to).ok().and_then(ElementType::from_onnx);
+    let element = element.ok_or_else(|| OpError::Attribute {
+        name: "to",
+        problem: format!("is {to}, which is no element type"),
+    })?;
+    Ok(vec![TensorType { element, shape: node.tensor(0)?.shape.clone() }.into()])
 }
 
 /// The shape of the first input in int8.
