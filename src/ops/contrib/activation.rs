@@ -126,28 +126,6 @@ pub fn attention_gate_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     if node.has_input(3) { decay.plus(SIGMOID.times(input_count(node, 3)?)?) } else { Ok(decay) }
 }
 
-/// One truth value for all inputs.
-pub fn verdict(_: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![TensorType::exact(ElementType::Bool, &[]).into()])
-}
-
-/// A test of each element of each input.
-pub fn verdict_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    (0..node.inputs.len())
-        .try_fold(Counts::ZERO, |sum, input| sum.plus(Counts::int(input_count(node, input)?)))
-}
-
-/// The shape of the first input as unsigned or, without `positive`, signed 32-bit integers.
-pub fn hashed(node: &Node) -> Result<Vec<Type>, OpError> {
-    let element = if node.int_or("positive", 1)? == 0 { ElementType::Int32 } else { ElementType::Uint32 };
-    Ok(vec![TensorType { element, shape: node.tensor(0)?.shape.clone() }.into()])
-}
-
-/// The second input as it is: `NGramRepeatBlock` only masks scores.
-pub fn masked_scores(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![node.ty(1)?.clone()])
-}
-
 #[cfg(test)]
 mod tests {
     use crate::ops::testing::op_of;

@@ -6,6 +6,7 @@
 pub mod activation;
 pub mod attention;
 pub mod conv;
+pub mod inspect;
 pub mod matmul;
 pub mod moe;
 pub mod multi_head;
