@@ -1,4 +1,6 @@
 //! What a neural network costs, before anyone runs it.
+pub mod cost;
+pub mod graph;
 pub mod onnx;
 pub mod ops;
 pub mod tensor;

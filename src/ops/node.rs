@@ -114,6 +114,13 @@ impl<'a> FromIterator<(&'a str, Attribute<'a>)> for Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
+    /// These attributes and more.
+    #[must_use]
+    pub fn with(mut self, more: impl IntoIterator<Item = (&'a str, Attribute<'a>)>) -> Self {
+        self.0.extend(more);
+        self
+    }
+
     /// The attribute of that name.
     pub fn get(&self, name: &str) -> Option<&Attribute<'a>> {
         self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| value)
