@@ -6,11 +6,14 @@
 //! row that forgets to say what its operator costs does not compile, one that costs nothing says
 //! [`Work::Free`], and one that is not done yet says why.
 
+mod broadcast;
 mod node;
+mod scalar;
 mod table;
 mod work;
 
 mod attention;
+mod cast;
 mod contrib;
 mod conv;
 mod einsum;
@@ -18,6 +21,7 @@ mod elementwise;
 mod gather;
 mod generate;
 mod layout;
+mod logic;
 mod matmul;
 mod ml;
 mod norm;

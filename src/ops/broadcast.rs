@@ -1,0 +1,150 @@
+//! Operators over operands of several shapes: the shape they make together, and their small values.
+
+use std::borrow::Cow;
+
+use super::node::{self, resolve_axis};
+use super::{Node, OpError};
+use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, TensorType, Type};
+
+/// A tensor of that element type, of the shape that all inputs broadcast to.
+///
+/// Unranked where the rank of an input is not known. Errors: [`OpError::Mismatch`] where the shapes do not fit.
+pub fn of_inputs(node: &Node, element: ElementType) -> Result<Type, OpError> {
+    let mut shapes = Vec::with_capacity(node.inputs.len());
+    for position in 0..node.inputs.len() {
+        match operand_shape(node, position)? {
+            Some(shape) => shapes.push(shape),
+            None => return Ok(TensorType::unranked(element).into()),
+        }
+    }
+    let shapes: Vec<&[Dim]> = shapes.iter().map(|shape| &**shape).collect();
+    Ok(TensorType::new(element, node::broadcast(&shapes)?).into())
+}
+
+/// The element type of the inputs from a position on, which must be the same.
+pub fn common_element(node: &Node, from: usize) -> Result<ElementType, OpError> {
+    let element = node.element(from)?;
+    for position in from..node.inputs.len() {
+        let other = node.element(position)?;
+        if other != element {
+            return Err(OpError::Mismatch(format!(
+                "inputs {from} and {position} have different element types: {element} and {other}"
+            )));
+        }
+    }
+    Ok(element)
+}
+
+/// The shape of an input as it takes part in broadcasting; `None` where the rank is not known.
+///
+/// Before opset 7, `axis` says which dimension of the first operand the second one starts at.
+fn operand_shape<'a>(node: &Node<'a>, position: usize) -> Result<Option<Cow<'a, [Dim]>>, OpError> {
+    let Some(shape) = node.tensor(position)?.shape.as_deref() else { return Ok(None) };
+    let axis = if node.version < 7 && position == 1 { node.int("axis")? } else { None };
+    let Some(axis) = axis else { return Ok(Some(Cow::Borrowed(shape))) };
+    let rank = node.shape(0)?.len();
+    let trailing = rank
+        .checked_sub(resolve_axis(axis, rank)?)
+        .and_then(|from_axis| from_axis.checked_sub(shape.len()))
+        .ok_or(OpError::Axis { axis, rank })?;
+    let mut aligned = shape.to_vec();
+    aligned.extend(std::iter::repeat_n(Dim::Exact(1), trailing));
+    Ok(Some(Cow::Owned(aligned)))
+}
+
+/// The dimensions of a tensor small enough to have values; `None` where one is not known.
+pub fn small_dims(shape: &[Dim]) -> Option<Vec<usize>> {
+    let dims: Vec<usize> =
+        shape.iter().map(|dim| usize::try_from(dim.exact()?).ok()).collect::<Option<_>>()?;
+    (crate::tensor::elements(shape).exact()? <= MAX_ELEMENTS).then_some(dims)
+}
+
+/// The dimensions of an output, as [`small_dims`].
+pub fn small_output(outputs: &[Type], index: usize) -> Option<Vec<usize>> {
+    small_dims(outputs.get(index)?.tensor()?.shape.as_deref()?)
+}
+
+/// Where the elements of a tensor lie when it is broadcast to a larger shape.
+pub struct Broadcast {
+    /// Size and stride of every dimension of the larger shape that is not 1, innermost first.
+    axes: Vec<(usize, usize)>,
+}
+
+impl Broadcast {
+    /// From one shape to another of at least its rank; `None` where they do not fit.
+    pub fn new(from: &[usize], to: &[usize]) -> Option<Self> {
+        let missing = to.len().checked_sub(from.len())?;
+        let mut stride = 1usize;
+        let mut axes = vec![];
+        for (position, size) in to.iter().enumerate().rev() {
+            let own = position.checked_sub(missing).map_or(Some(1), |index| from.get(index).copied())?;
+            if own != 1 && own != *size {
+                return None;
+            }
+            if *size != 1 {
+                axes.push((*size, if own == 1 { 0 } else { stride }));
+            }
+            stride = stride.checked_mul(own.max(1))?;
+        }
+        Some(Self { axes })
+    }
+
+    /// Position of the element that stands at `index` (row-major) of the larger shape.
+    pub fn source(&self, index: usize) -> usize {
+        let mut rest = index;
+        let mut offset = 0usize;
+        for (size, stride) in &self.axes {
+            offset = offset.saturating_add((rest % size.max(&1)).saturating_mul(*stride));
+            rest /= size.max(&1);
+        }
+        offset
+    }
+}
+
+/// The first output of an element-wise operator: `f` of the elements that stand at the same place.
+///
+/// An input whose value is not known takes part with unknown elements. `None` if nothing comes to be known.
+pub fn evaluate(
+    node: &Node,
+    outputs: &[Type],
+    f: impl Fn(&[Scalar]) -> Scalar,
+) -> Result<Vec<Option<Elements>>, OpError> {
+    let mut operands = Vec::with_capacity(node.inputs.len());
+    for position in 0..node.inputs.len() {
+        operands.push((operand_shape(node, position)?, node.elements(position)));
+    }
+    Ok(vec![broadcast_elements(&operands, outputs, f)])
+}
+
+fn broadcast_elements(
+    operands: &[(Option<Cow<[Dim]>>, Option<&[Scalar]>)],
+    outputs: &[Type],
+    f: impl Fn(&[Scalar]) -> Scalar,
+) -> Option<Elements> {
+    let dims = small_output(outputs, 0)?;
+    let count: usize = dims.iter().product();
+    // What decides a shape has few operands; this bounds the time that a hostile model can take.
+    let few = operands.len().checked_mul(count)? <= usize::try_from(MAX_ELEMENTS).ok()?.checked_mul(8)?;
+    if !few || operands.iter().all(|(_, elements)| elements.is_none()) {
+        return None;
+    }
+    let operands: Vec<_> = operands
+        .iter()
+        .map(|(shape, elements)| Some((Broadcast::new(&small_dims(shape.as_deref()?)?, &dims)?, *elements)))
+        .collect::<Option<_>>()?;
+    let mut row = Vec::with_capacity(operands.len());
+    let result = (0..count).map(|index| {
+        row.clear();
+        row.extend(operands.iter().map(|(broadcast, elements)| {
+            elements.and_then(|all| all.get(broadcast.source(index))).copied().unwrap_or(Scalar::Unknown)
+        }));
+        f(&row)
+    });
+    known(result.collect())
+}
+
+/// The elements, unless there are some and none of them is known.
+pub fn known(elements: Elements) -> Option<Elements> {
+    let unknown = !elements.is_empty() && elements.iter().all(|scalar| *scalar == Scalar::Unknown);
+    (!unknown).then_some(elements)
+}
