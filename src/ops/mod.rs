@@ -34,6 +34,7 @@ mod sequence;
 mod signal;
 #[cfg(test)]
 pub(crate) mod testing;
+mod window;
 
 pub use node::{Attribute, Attributes, Node, OpError, Operand};
 pub use table::{OPERATORS, find};

@@ -1,5 +1,6 @@
 //! What a rule sees of one node: its operands, its attributes and the version of its operator set.
 
+use super::Counts;
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type, elements};
 
 /// Why a rule cannot say what a node makes or costs.
@@ -366,4 +367,54 @@ fn broadcast_dim(a: Dim, b: Dim) -> Result<Dim, (Dim, Dim)> {
         (Dim::Exact(n), _) | (_, Dim::Exact(n)) => Ok(Dim::Exact(n)),
         _ => Ok(a.join(b)),
     }
+}
+
+/// One dimension that two operands share: the more precise of what is known of it.
+///
+/// # Errors
+/// [`OpError::Mismatch`] naming `what`, where both cannot be the same number.
+pub fn shared(a: Dim, b: Dim, what: &str) -> Result<Dim, OpError> {
+    if !a.agrees_with(b) {
+        return Err(OpError::Mismatch(format!("{what} are {a} and {b}")));
+    }
+    Ok(match (a, b) {
+        (Dim::AtMost(m), Dim::AtMost(n)) => Dim::AtMost(m.min(n)),
+        (Dim::Exact(_), _) | (_, Dim::Unknown) => a,
+        _ => b,
+    })
+}
+
+/// `n` additions, multiplications or comparisons of elements of that type: integers count apart.
+pub fn arithmetic(element: ElementType, n: u64) -> Counts {
+    if element.is_float() { Counts::alu(n) } else { Counts::int(n) }
+}
+
+/// The shape of an output, where its rank is known.
+///
+/// # Errors
+/// [`OpError::UnknownSize`].
+pub fn output_shape(outputs: &[Type], index: usize) -> Result<&[Dim], OpError> {
+    outputs
+        .get(index)
+        .and_then(Type::tensor)
+        .and_then(|tensor| tensor.shape.as_deref())
+        .ok_or(OpError::UnknownSize("an output"))
+}
+
+/// The number of elements of an input that is a vector, where that decides a rank.
+///
+/// # Errors
+/// [`OpError::Rank`] if it is no vector, [`OpError::UnknownSize`] if its length is not known, and
+/// [`OpError::Value`] if it is longer than any rank.
+pub fn vector_length(node: &Node, input: usize) -> Result<usize, OpError> {
+    /// More than any tensor has: what a claimed length may make us allocate.
+    const MOST: usize = 64;
+    let [length] = node.shape(input)? else {
+        return Err(OpError::Rank { input, expected: "1", found: node.shape(input)?.len() });
+    };
+    let length = length.exact().ok_or(OpError::UnknownSize("a rank"))?;
+    usize::try_from(length).ok().filter(|length| *length <= MOST).ok_or_else(|| OpError::Value {
+        input,
+        problem: format!("{length} elements are more than a tensor has dimensions"),
+    })
 }
