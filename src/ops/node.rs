@@ -418,3 +418,37 @@ pub fn vector_length(node: &Node, input: usize) -> Result<usize, OpError> {
         problem: format!("{length} elements are more than a tensor has dimensions"),
     })
 }
+
+/// The dimensions of an input that must have `N` of them.
+///
+/// # Errors
+/// [`OpError::Rank`] with `expected` in words, and as [`Node::shape`].
+pub fn dims<const N: usize>(node: &Node, input: usize, expected: &'static str) -> Result<[Dim; N], OpError> {
+    let shape = node.shape(input)?;
+    <[Dim; N]>::try_from(shape).map_err(|_| OpError::Rank { input, expected, found: shape.len() })
+}
+
+/// A required attribute that must be a positive integer.
+///
+/// # Errors
+/// [`OpError::MissingAttribute`], or [`OpError::Attribute`] if it is no such number.
+pub fn positive(node: &Node, name: &'static str) -> Result<u64, OpError> {
+    let value = node.int(name)?.ok_or(OpError::MissingAttribute(name))?;
+    u64::try_from(value).ok().filter(|n| *n > 0).ok_or_else(|| OpError::Attribute {
+        name,
+        problem: format!("is {value}, expected a positive number"),
+    })
+}
+
+/// A dimension cut into equal parts.
+///
+/// # Errors
+/// [`OpError::Mismatch`] naming `what` if the parts cannot be equal.
+pub fn divided(dim: Dim, parts: u64, what: &str) -> Result<Dim, OpError> {
+    match dim {
+        Dim::Exact(n) if parts == 0 || n % parts != 0 => {
+            Err(OpError::Mismatch(format!("{what} {n} is no multiple of {parts}")))
+        }
+        _ => Ok(dim.map(|n| n.checked_div(parts))),
+    }
+}

@@ -183,15 +183,15 @@ pub static OPERATORS: &[Operator] = &[
     unsupported(ONNX, "Einsum", 12, "no rule yet"),
 
     // Attention and rotary embedding
-    unsupported(ONNX, "Attention", 23, "no rule yet"),
-    unsupported(ONNX, "LinearAttention", 27, "no rule yet"),
-    unsupported(ONNX, "RotaryEmbedding", 23, "no rule yet"),
-    unsupported(PREVIEW, "FlexAttention", 1, "no rule yet"),
+    row(ONNX, "Attention", 23, attention::attention, Opaque, Formula(attention::attention_work), Streamed, Weights::None),
+    row(ONNX, "LinearAttention", 27, attention::linear_attention, Opaque, Formula(attention::linear_attention_work), Streamed, Weights::None),
+    row(ONNX, "RotaryEmbedding", 23, attention::same_as_input, Opaque, Formula(attention::rotate), Traffic::Formula(attention::rotary), Weights::None),
+    row(PREVIEW, "FlexAttention", 1, attention::attention, Opaque, Formula(attention::flex_attention_work), Streamed, Weights::None),
 
     // Recurrent
-    unsupported(ONNX, "GRU", 1, "no rule yet"),
-    unsupported(ONNX, "LSTM", 1, "no rule yet"),
-    unsupported(ONNX, "RNN", 1, "no rule yet"),
+    row(ONNX, "GRU", 1, rnn::one_state, Opaque, Formula(rnn::gru), Streamed, Weights::At(&[1, 2, 3])),
+    row(ONNX, "LSTM", 1, rnn::two_states, Opaque, Formula(rnn::lstm), Streamed, Weights::At(&[1, 2, 3, 7])),
+    row(ONNX, "RNN", 1, rnn::one_state, Opaque, Formula(rnn::rnn), Streamed, Weights::At(&[1, 2, 3])),
 
     // Normalisation, softmax and losses
     unsupported(ONNX, "BatchNormalization", 1, "no rule yet"),
@@ -349,7 +349,7 @@ pub static OPERATORS: &[Operator] = &[
     unsupported(MICROSOFT, "DequantizeBFP", 1, "no rule yet"),
     unsupported(MICROSOFT, "DequantizeLinear", 1, "no rule yet"),
     unsupported(MICROSOFT, "DequantizeWithOrder", 1, "no rule yet"),
-    unsupported(MICROSOFT, "DynamicQuantizeLSTM", 1, "no rule yet"),
+    row(MICROSOFT, "DynamicQuantizeLSTM", 1, rnn::quantized_two_states, Opaque, Formula(rnn::quantized_lstm), Streamed, Weights::Quantized { values: &[1, 2, 3, 7], parameters: &[8, 9, 10, 11] }),
     unsupported(MICROSOFT, "DynamicQuantizeMatMul", 1, "no rule yet"),
     unsupported(MICROSOFT, "DynamicSparseAttention", 1, "no rule yet"),
     unsupported(MICROSOFT, "DynamicTimeWarping", 1, "no rule yet"),
@@ -384,7 +384,7 @@ pub static OPERATORS: &[Operator] = &[
     unsupported(MICROSOFT, "Inverse", 1, "no rule yet"),
     unsupported(MICROSOFT, "Irfft", 1, "no rule yet"),
     unsupported(MICROSOFT, "IsAllFinite", 1, "no rule yet"),
-    unsupported(MICROSOFT, "LinearAttention", 1, "no rule yet"),
+    row(MICROSOFT, "LinearAttention", 1, attention::linear_attention, Opaque, Formula(attention::linear_attention_work), Streamed, Weights::None),
     unsupported(MICROSOFT, "LinearAttentionGate", 1, "no rule yet"),
     unsupported(MICROSOFT, "LongformerAttention", 1, "no rule yet"),
     unsupported(MICROSOFT, "MRotaryEmbedding", 1, "no rule yet"),
@@ -449,7 +449,7 @@ pub static OPERATORS: &[Operator] = &[
     unsupported(MICROSOFT, "RemovePadding", 1, "no rule yet"),
     unsupported(MICROSOFT, "RestorePadding", 1, "no rule yet"),
     unsupported(MICROSOFT, "Rfft", 1, "no rule yet"),
-    unsupported(MICROSOFT, "RotaryEmbedding", 1, "no rule yet"),
+    row(MICROSOFT, "RotaryEmbedding", 1, attention::same_as_input, Opaque, Formula(attention::rotate), Traffic::Formula(attention::microsoft_rotary), Weights::None),
     unsupported(MICROSOFT, "RouterGateUpProj", 1, "no rule yet"),
     unsupported(MICROSOFT, "SampleOp", 1, "no rule yet"),
     unsupported(MICROSOFT, "Sampling", 1, "no rule yet"),
