@@ -175,11 +175,11 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "RoiAlign", 10, pool::roi_align, Opaque, Formula(pool::roi_align_work), Streamed, Weights::None),
 
     // Matrix products
-    unsupported(ONNX, "Det", 11, "no rule yet"),
-    unsupported(ONNX, "Gemm", 1, "no rule yet"),
-    unsupported(ONNX, "MatMul", 1, "no rule yet"),
-    unsupported(ONNX, "MatMulInteger", 10, "no rule yet"),
-    unsupported(ONNX, "QLinearMatMul", 10, "no rule yet"),
+    row(ONNX, "Det", 11, matmul::det, Opaque, Formula(matmul::det_work), Streamed, Weights::None),
+    row(ONNX, "Gemm", 1, matmul::gemm, Opaque, Formula(matmul::gemm_work), Streamed, Weights::At(&[0, 1, 2])),
+    row(ONNX, "MatMul", 1, matmul::matmul, Opaque, Formula(matmul::matmul_work), Streamed, Weights::At(&[0, 1])),
+    row(ONNX, "MatMulInteger", 10, matmul::matmul_integer, Opaque, Formula(matmul::matmul_integer_work), Streamed, Weights::Quantized { values: &[0, 1], parameters: &[2, 3] }),
+    row(ONNX, "QLinearMatMul", 10, matmul::qlinear_matmul, Opaque, Formula(matmul::qlinear_matmul_work), Streamed, Weights::Quantized { values: &[0, 3], parameters: &[1, 2, 4, 5, 6, 7] }),
 
     // Einsum
     unsupported(ONNX, "Einsum", 12, "no rule yet"),
@@ -211,9 +211,9 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "SoftmaxCrossEntropyLoss", 12, norm::cross_entropy_loss_type, Opaque, Formula(norm::cross_entropy_loss), Streamed, Weights::None),
 
     // Quantisation
-    unsupported(ONNX, "DequantizeLinear", 10, "no rule yet"),
-    unsupported(ONNX, "DynamicQuantizeLinear", 11, "no rule yet"),
-    unsupported(ONNX, "QuantizeLinear", 10, "no rule yet"),
+    row(ONNX, "DequantizeLinear", 10, quantize::dequantize_linear, Opaque, Formula(quantize::dequantize_linear_work), Streamed, Weights::Quantized { values: &[0], parameters: &[1, 2] }),
+    row(ONNX, "DynamicQuantizeLinear", 11, quantize::dynamic_quantize_linear, Opaque, PerInput(quantize::DYNAMIC_QUANTIZE), Streamed, Weights::None),
+    row(ONNX, "QuantizeLinear", 10, quantize::quantize_linear, Opaque, Formula(quantize::quantize_linear_work), Streamed, Weights::Quantized { values: &[0], parameters: &[1, 2] }),
 
     // Layout
     unsupported(ONNX, "CenterCropPad", 18, "no rule yet"),
