@@ -46,7 +46,9 @@ fn modules_import_only_from_the_layers_below_them() {
             .find(|(name, _)| *name == module)
             .unwrap_or_else(|| panic!("{module} is not on the map of layers"));
         let text = fs::read_to_string(&file).expect("the file reads");
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        for (number, line) in
+            text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
             for import in line.split("crate::").skip(1) {
                 let name: String = import.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 let known = MAY_IMPORT.iter().any(|(layer, _)| *layer == name);

@@ -17,7 +17,8 @@ fn listed() -> BTreeSet<(String, String, i64)> {
             let mut word = || words.next().expect("the line has its columns");
             let (domain, name, versions) = (word(), word(), word());
             let domain = if domain == "ai.onnx" { "" } else { domain };
-            let first = versions.split(',').next().and_then(|n| n.parse().ok()).expect("the version is a number");
+            let first =
+                versions.split(',').next().and_then(|n| n.parse().ok()).expect("the version is a number");
             (domain.to_owned(), name.to_owned(), first)
         })
         .collect()

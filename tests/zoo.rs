@@ -17,7 +17,8 @@ use serde::Deserialize;
 
 /// The zoo's folder, if it is there.
 fn zoo() -> Option<PathBuf> {
-    let folder = std::env::var_os("ERGOMETER_ZOO").map_or_else(|| PathBuf::from("../shared/zoo"), PathBuf::from);
+    let folder =
+        std::env::var_os("ERGOMETER_ZOO").map_or_else(|| PathBuf::from("../shared/zoo"), PathBuf::from);
     if folder.join("models.csv").exists() {
         return Some(folder);
     }
@@ -59,7 +60,10 @@ fn rows(zoo: &Path) -> Vec<Row> {
 }
 
 fn request(inputs: &BTreeMap<String, Vec<u64>>) -> Request {
-    Request { inputs: inputs.iter().map(|(name, dims)| (name.clone(), dims.clone())).collect(), ..Request::default() }
+    Request {
+        inputs: inputs.iter().map(|(name, dims)| (name.clone(), dims.clone())).collect(),
+        ..Request::default()
+    }
 }
 
 /// The inputs that `models.csv` records: name → [type, dims].
@@ -70,7 +74,8 @@ fn recorded_inputs(row: &Row) -> BTreeMap<String, Vec<u64>> {
 }
 
 fn analyze<'m>(model: &'m onnx::Model, request: &Request) -> (TypedGraph<'m>, ModelCost) {
-    let graph = graph::infer(&model.proto, request).unwrap_or_else(|error| panic!("{}: {error}", model.path.display()));
+    let graph = graph::infer(&model.proto, request)
+        .unwrap_or_else(|error| panic!("{}: {error}", model.path.display()));
     let cost = cost::count(&graph).expect("the totals fit");
     (graph, cost)
 }

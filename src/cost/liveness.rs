@@ -63,7 +63,8 @@ pub fn peak(graph: &TypedGraph) -> Option<u64> {
 fn storage(graph: &TypedGraph) -> Vec<ValueId> {
     let mut owner: Vec<ValueId> = (0..graph.values.len()).collect();
     for node in &graph.nodes {
-        let (true, Some(Some(source)), Some(Some(view))) = (is_view(node), node.inputs.first(), node.outputs.first())
+        let (true, Some(Some(source)), Some(Some(view))) =
+            (is_view(node), node.inputs.first(), node.outputs.first())
         else {
             continue;
         };

@@ -9,7 +9,7 @@ mod params;
 use std::collections::BTreeMap;
 
 use crate::graph::{Trips, TypedGraph, TypedNode, ValueId};
-use crate::ops::{Bytes, Confidence, Counts, Costed, Moved, Node, OpError, Rule, Traffic, counts};
+use crate::ops::{Bytes, Confidence, Costed, Counts, Moved, Node, OpError, Rule, Traffic, counts};
 use crate::tensor::{ElementType, Type};
 
 pub use params::Params;
@@ -167,7 +167,8 @@ fn costed(
         Traffic::Streamed => Some(Moved { read: vec![], written: vec![] }),
         Traffic::Formula(rule) => Some(rule(view, outputs)?),
     };
-    let mut cost = LayerCost { counts: once.times(node.repeat)?, repeat: node.repeat, ..LayerCost::default() };
+    let mut cost =
+        LayerCost { counts: once.times(node.repeat)?, repeat: node.repeat, ..LayerCost::default() };
     let Some(moved) = moved else { return Ok(cost) };
     let times = |bytes: u64, total: u64| {
         bytes.checked_mul(node.repeat).and_then(|bytes| total.checked_add(bytes)).ok_or(OpError::Overflow)

@@ -42,8 +42,18 @@ enum Kind {
 
 /// Operators that leave a weight the same weight: what they make of a constant is no new parameter.
 const SAME_WEIGHT: &[&str] = &[
-    "Cast", "CastLike", "BitCast", "DequantizeLinear", "Expand", "Flatten", "Identity", "QuantizeLinear", "Reshape",
-    "Squeeze", "Transpose", "Unsqueeze",
+    "Cast",
+    "CastLike",
+    "BitCast",
+    "DequantizeLinear",
+    "Expand",
+    "Flatten",
+    "Identity",
+    "QuantizeLinear",
+    "Reshape",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
 ];
 
 /// Gives each layer the parameters that it is the first to use. Returns the initializers that no node uses.
@@ -68,7 +78,9 @@ pub fn assign(graph: &TypedGraph, layers: &mut [LayerCost]) -> Result<Vec<ValueI
         .values
         .iter()
         .enumerate()
-        .filter(|(id, value)| matches!(value.source, Source::Initializer(_) | Source::Sparse(_)) && !used.contains(id))
+        .filter(|(id, value)| {
+            matches!(value.source, Source::Initializer(_) | Source::Sparse(_)) && !used.contains(id)
+        })
         .map(|(id, _)| id)
         .collect())
 }

@@ -276,7 +276,8 @@ impl<'m> Binder<'m> {
             return symbols.iter().try_for_each(|symbol| self.set_symbol(symbol, value));
         }
         let leading = |slot: &&mut Slot| slot.axis == 0 && slot.given.is_none();
-        let fixed = self.slots.iter().find(|slot| slot.axis == 0 && slot.rank > 1).and_then(|slot| slot.fixed);
+        let fixed =
+            self.slots.iter().find(|slot| slot.axis == 0 && slot.rank > 1).and_then(|slot| slot.fixed);
         let mut found = false;
         for slot in self.slots.iter_mut().filter(leading) {
             if slot.fixed.is_none() || (slot.rank > 1 && slot.fixed == fixed) {
@@ -303,7 +304,7 @@ impl<'m> Binder<'m> {
         if slot.axis == 0 {
             return Role::Batch;
         }
-        if is(&["past", "cache"]) {
+        if is(&["past", "cache"]) && slot.axis + 2 == slot.rank {
             return Role::Past;
         }
         if is(&["mask"]) && self.has_past() {
@@ -311,10 +312,9 @@ impl<'m> Binder<'m> {
         }
         let ty = self.types.get(slot.input).and_then(Type::tensor);
         let image = ty.is_some_and(|ty| ty.element.is_float() || ty.element == ElementType::Uint8);
-        let channels_last = self
-            .slots
-            .iter()
-            .any(|other| other.input == slot.input && other.axis + 1 == slot.rank && matches!(other.fixed, Some(1 | 3 | 4)));
+        let channels_last = self.slots.iter().any(|other| {
+            other.input == slot.input && other.axis + 1 == slot.rank && matches!(other.fixed, Some(1 | 3 | 4))
+        });
         match (slot.rank, image) {
             (4, true) if slot.axis == 1 && !channels_last => Role::Channels,
             (4, true) => Role::Side,
@@ -337,13 +337,19 @@ impl<'m> Binder<'m> {
     /// Gives every open dimension its default and collects the result.
     fn finish(mut self) -> Bound {
         let past = self.has_past();
-        // A total that the user gives fixes the past; otherwise the past decides the total.
+        // What is known of a role: a size that the user gives, or one that the file fixes where only that
+        // role can stand (an integer input's tokens, a cache's steps).
         let given = |role: Role, binder: &Self| {
             binder.slots.iter().filter(|slot| binder.role(slot) == role).find_map(|slot| {
-                slot.given.or_else(|| {
-                    let symbol = slot.symbol.as_deref()?;
-                    binder.symbols.get(symbol).map(|(value, _)| *value)
-                }).or(slot.fixed)
+                let symbol = slot.symbol.as_deref().and_then(|symbol| binder.symbols.get(symbol));
+                let tokens = binder
+                    .types
+                    .get(slot.input)
+                    .and_then(Type::tensor)
+                    .is_some_and(|ty| ty.element.is_integer());
+                slot.given
+                    .or(symbol.map(|(value, _)| *value))
+                    .or(slot.fixed.filter(|_| tokens || role == Role::Past))
             })
         };
         let current = given(Role::Sequence, &self).unwrap_or(if past { 1 } else { 128 });
@@ -366,7 +372,10 @@ impl<'m> Binder<'m> {
         // Sums such as `past_sequence_length + 1` follow from their terms, so plain names come first.
         for sums in [false, true] {
             for slot in &self.slots {
-                let Some(symbol) = slot.symbol.as_deref().filter(|symbol| symbol.contains('+') == sums) else { continue };
+                let Some(symbol) = slot.symbol.as_deref().filter(|symbol| symbol.contains('+') == sums)
+                else {
+                    continue;
+                };
                 if self.symbols.contains_key(symbol) {
                     continue;
                 }
@@ -419,7 +428,9 @@ fn role_of_name(name: &str, axis: usize) -> Option<Role> {
     let parts = || name.split(|c: char| !c.is_alphabetic());
     ROLES
         .iter()
-        .find(|(word, _)| if word.len() <= 2 { parts().any(|part| part == *word) } else { name.contains(word) })
+        .find(
+            |(word, _)| if word.len() <= 2 { parts().any(|part| part == *word) } else { name.contains(word) },
+        )
         .map(|(_, role)| *role)
         // A lone letter says batch only where a batch stands.
         .filter(|role| *role != Role::Batch || axis == 0 || name.contains("batch"))

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::onnx::schema::{AttributeProto, SparseTensorProto, TensorProto, TypeProto, tensor_shape_proto, type_proto};
 use crate::onnx::schema::attribute_proto::AttributeType;
+use crate::onnx::schema::{
+    AttributeProto, SparseTensorProto, TensorProto, TypeProto, tensor_shape_proto, type_proto,
+};
 use crate::ops::Attribute;
 use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Shape, TensorType, Type};
 
@@ -49,8 +51,12 @@ pub fn declared(proto: &TypeProto, dim: &mut dyn FnMut(usize, Option<&str>) -> D
         let shape = shape.as_ref().map(|shape| {
             let dims = shape.dim.iter().enumerate();
             dims.map(|(axis, proto)| match &proto.value {
-                Some(tensor_shape_proto::dimension::Value::DimValue(n)) if *n >= 0 => Dim::Exact(n.unsigned_abs()),
-                Some(tensor_shape_proto::dimension::Value::DimParam(name)) if !name.is_empty() => dim(axis, Some(name)),
+                Some(tensor_shape_proto::dimension::Value::DimValue(n)) if *n >= 0 => {
+                    Dim::Exact(n.unsigned_abs())
+                }
+                Some(tensor_shape_proto::dimension::Value::DimParam(name)) if !name.is_empty() => {
+                    dim(axis, Some(name))
+                }
                 _ => dim(axis, None),
             })
             .collect()
@@ -59,10 +65,13 @@ pub fn declared(proto: &TypeProto, dim: &mut dyn FnMut(usize, Option<&str>) -> D
     };
     match &proto.value {
         Some(Value::TensorType(ty)) => tensor(ty.elem_type, &ty.shape).map_or(Type::Unknown, Type::Tensor),
-        Some(Value::SparseTensorType(ty)) => tensor(ty.elem_type, &ty.shape).map_or(Type::Unknown, Type::Sparse),
-        Some(Value::SequenceType(ty)) => {
-            Type::Sequence(Box::new(ty.elem_type.as_ref().map_or(Type::Unknown, |ty| declared(ty, dim))), None)
+        Some(Value::SparseTensorType(ty)) => {
+            tensor(ty.elem_type, &ty.shape).map_or(Type::Unknown, Type::Sparse)
         }
+        Some(Value::SequenceType(ty)) => Type::Sequence(
+            Box::new(ty.elem_type.as_ref().map_or(Type::Unknown, |ty| declared(ty, dim))),
+            None,
+        ),
         Some(Value::OptionalType(ty)) => {
             Type::Optional(Box::new(ty.elem_type.as_ref().map_or(Type::Unknown, |ty| declared(ty, dim))))
         }
@@ -96,7 +105,9 @@ pub fn attribute(proto: &AttributeProto) -> Option<Attribute<'_>> {
         }
         AttributeType::Ints => Attribute::Ints(&proto.ints),
         AttributeType::Floats => Attribute::Floats(&proto.floats),
-        AttributeType::Strings => Attribute::Strings(proto.strings.iter().map(|s| Cow::Owned(text(s))).collect()),
+        AttributeType::Strings => {
+            Attribute::Strings(proto.strings.iter().map(|s| Cow::Owned(text(s))).collect())
+        }
         AttributeType::Tensor => match proto.t.as_ref().map(|tensor| (tensor_type(tensor), tensor)) {
             Some((Type::Tensor(ty), tensor)) => Attribute::Tensor(ty, elements(tensor)),
             _ => Attribute::Other,
@@ -105,9 +116,9 @@ pub fn attribute(proto: &AttributeProto) -> Option<Attribute<'_>> {
             Some(Type::Tensor(ty)) => Attribute::Tensor(ty, None),
             _ => Attribute::Other,
         },
-        AttributeType::TypeProto => {
-            Attribute::Type(proto.tp.as_ref().map_or(Type::Unknown, |ty| declared(ty, &mut |_, _| Dim::Unknown)))
-        }
+        AttributeType::TypeProto => Attribute::Type(
+            proto.tp.as_ref().map_or(Type::Unknown, |ty| declared(ty, &mut |_, _| Dim::Unknown)),
+        ),
         _ => Attribute::Other,
     })
 }
@@ -125,28 +136,59 @@ fn guess(proto: &AttributeProto) -> AttributeType {
     }
 }
 
-
 fn varints(chunks: &[bytes::Bytes]) -> Option<Vec<i64>> {
     let mut out = vec![];
-    for c in chunks { let mut b = c.clone(); while !b.is_empty() { out.push(prost::encoding::decode_varint(&mut b).ok()? as i64); } }
+    for c in chunks {
+        let mut b = c.clone();
+        while !b.is_empty() {
+            out.push(prost::encoding::decode_varint(&mut b).ok()? as i64);
+        }
+    }
     Some(out)
 }
 fn decode(tensor: &TensorProto, element: ElementType, count: usize) -> Option<Elements> {
-    use crate::onnx::{payload, Payload}; use crate::tensor::Scalar;
-    if count == 0 { return Some(vec![]); }
+    use crate::onnx::{Payload, payload};
+    use crate::tensor::Scalar;
+    if count == 0 {
+        return Some(vec![]);
+    }
     let out: Elements = match (payload(tensor), element) {
-        (Payload::Raw(b), ElementType::Int64) => b.chunks_exact(8).map(|c| Scalar::Int(i64::from_le_bytes(c.try_into().unwrap_or_default()))).collect(),
-        (Payload::Raw(b), ElementType::Int32) => b.chunks_exact(4).map(|c| Scalar::Int(i32::from_le_bytes(c.try_into().unwrap_or_default()).into())).collect(),
-        (Payload::Raw(b), ElementType::Float32) => b.chunks_exact(4).map(|c| Scalar::Float(f32::from_le_bytes(c.try_into().unwrap_or_default()).into())).collect(),
-        (Payload::Raw(b), ElementType::Float64) => b.chunks_exact(8).map(|c| Scalar::Float(f64::from_le_bytes(c.try_into().unwrap_or_default()))).collect(),
+        (Payload::Raw(b), ElementType::Int64) => b
+            .chunks_exact(8)
+            .map(|c| Scalar::Int(i64::from_le_bytes(c.try_into().unwrap_or_default())))
+            .collect(),
+        (Payload::Raw(b), ElementType::Int32) => b
+            .chunks_exact(4)
+            .map(|c| Scalar::Int(i32::from_le_bytes(c.try_into().unwrap_or_default()).into()))
+            .collect(),
+        (Payload::Raw(b), ElementType::Float32) => b
+            .chunks_exact(4)
+            .map(|c| Scalar::Float(f32::from_le_bytes(c.try_into().unwrap_or_default()).into()))
+            .collect(),
+        (Payload::Raw(b), ElementType::Float64) => b
+            .chunks_exact(8)
+            .map(|c| Scalar::Float(f64::from_le_bytes(c.try_into().unwrap_or_default())))
+            .collect(),
         (Payload::Raw(b), ElementType::Bool) => b.iter().map(|c| Scalar::Bool(*c != 0)).collect(),
         (Payload::Raw(b), ElementType::Uint8) => b.iter().map(|c| Scalar::Int((*c).into())).collect(),
         (Payload::Raw(b), ElementType::Int8) => b.iter().map(|c| Scalar::Int((*c as i8).into())).collect(),
-        (Payload::Floats(f), ElementType::Float32) => f.concat().chunks_exact(4).map(|c| Scalar::Float(f32::from_le_bytes(c.try_into().unwrap_or_default()).into())).collect(),
-        (Payload::Doubles(f), ElementType::Float64) => f.concat().chunks_exact(8).map(|c| Scalar::Float(f64::from_le_bytes(c.try_into().unwrap_or_default()))).collect(),
+        (Payload::Floats(f), ElementType::Float32) => f
+            .concat()
+            .chunks_exact(4)
+            .map(|c| Scalar::Float(f32::from_le_bytes(c.try_into().unwrap_or_default()).into()))
+            .collect(),
+        (Payload::Doubles(f), ElementType::Float64) => f
+            .concat()
+            .chunks_exact(8)
+            .map(|c| Scalar::Float(f64::from_le_bytes(c.try_into().unwrap_or_default())))
+            .collect(),
         (Payload::Int64s(f), ElementType::Int64) => varints(f)?.into_iter().map(Scalar::Int).collect(),
-        (Payload::Int32s(f), ElementType::Bool) => varints(f)?.into_iter().map(|n| Scalar::Bool(n != 0)).collect(),
-        (Payload::Int32s(f), e) if e.is_integer() => varints(f)?.into_iter().map(|n| Scalar::Int(n as i32 as i64)).collect(),
+        (Payload::Int32s(f), ElementType::Bool) => {
+            varints(f)?.into_iter().map(|n| Scalar::Bool(n != 0)).collect()
+        }
+        (Payload::Int32s(f), e) if e.is_integer() => {
+            varints(f)?.into_iter().map(|n| Scalar::Int(n as i32 as i64)).collect()
+        }
         _ => return None,
     };
     (out.len() == count).then_some(out)

@@ -1,6 +1,6 @@
 //! Holds what a model declares of a value against what inference finds.
 
-use crate::tensor::{Type, TensorType};
+use crate::tensor::{TensorType, Type};
 
 /// Whether the declared type contradicts the inferred one: the two, said in words.
 ///

@@ -31,8 +31,11 @@ const MAX_KEPT_ELEMENTS: usize = 4 << 20;
 pub fn infer<'m>(model: &'m ModelProto, request: &Request) -> Result<TypedGraph<'m>, GraphError> {
     let main = model.graph.as_ref().ok_or(GraphError::NoGraph)?;
     let bound = bind(main, request)?;
-    let functions =
-        model.functions.iter().map(|f| ((f.domain.as_str(), f.name.as_str(), f.overload.as_str()), f)).collect();
+    let functions = model
+        .functions
+        .iter()
+        .map(|f| ((f.domain.as_str(), f.name.as_str(), f.overload.as_str()), f))
+        .collect();
     let mut walker = Walker {
         graph: TypedGraph { bindings: bound.bindings, ..TypedGraph::default() },
         functions,
@@ -216,7 +219,10 @@ impl<'m> Walker<'m> {
         }
         let domain = canonical(&node.domain);
         let operator = find(domain, &node.op_type);
-        let function = self.functions.get(&(node.domain.as_str(), node.op_type.as_str(), node.overload.as_str())).copied();
+        let function = self
+            .functions
+            .get(&(node.domain.as_str(), node.op_type.as_str(), node.overload.as_str()))
+            .copied();
         let mut problem = None;
         let inputs: Vec<Option<ValueId>> = node
             .input
@@ -224,7 +230,8 @@ impl<'m> Walker<'m> {
             .map(|name| {
                 let id = scope.lookup(name);
                 if id.is_none() && !name.is_empty() {
-                    problem.get_or_insert_with(|| format!("input \"{name}\" is not made by any node before it"));
+                    problem
+                        .get_or_insert_with(|| format!("input \"{name}\" is not made by any node before it"));
                 }
                 id
             })
@@ -263,7 +270,9 @@ impl<'m> Walker<'m> {
         let costed = operator.is_some_and(|operator| operator.costed().is_some());
         let outputs = match (function, operator.map(|operator| &operator.rule)) {
             _ if problem.is_some() => vec![],
-            (Some(function), _) if !(domain.is_empty() && costed) => self.call(index, function, node, scope)?,
+            (Some(function), _) if !(domain.is_empty() && costed) => {
+                self.call(index, function, node, scope)?
+            }
             (_, Some(Rule::Costed(rules))) => match self.apply(index, rules) {
                 Ok(outputs) => outputs,
                 Err(error) if self.asked && !error.is_unknown() => {
@@ -313,10 +322,16 @@ impl<'m> Walker<'m> {
             }
             if let Some(ty) = infos.get(name.as_str()).and_then(|info| info.r#type.as_ref()) {
                 let declared = declared(ty, &mut |_, symbol| {
-                    symbol.and_then(|symbol| self.symbols.get(symbol)).map_or(Dim::Unknown, |n| Dim::Exact(*n))
+                    symbol
+                        .and_then(|symbol| self.symbols.get(symbol))
+                        .map_or(Dim::Unknown, |n| Dim::Exact(*n))
                 });
                 if let Some(message) = disagreement(&known.ty, &declared) {
-                    self.graph.warnings.push(Warning { code: "declared-shape", value: name.clone(), message });
+                    self.graph.warnings.push(Warning {
+                        code: "declared-shape",
+                        value: name.clone(),
+                        message,
+                    });
                 }
                 let unranked = known.ty.tensor().is_some_and(|tensor| tensor.shape.is_none());
                 if known.ty == Type::Unknown || unranked {
@@ -337,7 +352,10 @@ impl<'m> Walker<'m> {
             typed.folded = !typed.call
                 && problem.is_none()
                 && !ids.is_empty()
-                && ids.iter().flatten().all(|id| self.graph.values.get(*id).is_some_and(|value| value.constant));
+                && ids
+                    .iter()
+                    .flatten()
+                    .all(|id| self.graph.values.get(*id).is_some_and(|value| value.constant));
             typed.outputs = ids;
             typed.problem = problem;
         }
@@ -354,7 +372,11 @@ impl<'m> Walker<'m> {
             Ok(types
                 .into_iter()
                 .enumerate()
-                .map(|(output, ty)| Known { ty, elements: elements.get_mut(output).and_then(Option::take), constant })
+                .map(|(output, ty)| Known {
+                    ty,
+                    elements: elements.get_mut(output).and_then(Option::take),
+                    constant,
+                })
                 .collect())
         })
     }
@@ -376,10 +398,17 @@ impl<'m> Walker<'m> {
         let operands = typed.inputs.clone();
         let path = typed.scope.clone();
         let defaults = function.attribute_proto.iter().filter(|proto| given.get(&proto.name).is_none());
-        let defaults = defaults.filter_map(|proto| attribute(proto).map(|value| (proto.name.as_str(), value)));
+        let defaults =
+            defaults.filter_map(|proto| attribute(proto).map(|value| (proto.name.as_str(), value)));
         let attributes = given.clone().with(defaults);
         let mut body = Scope {
-            names: function.input.iter().map(String::as_str).zip(operands).filter_map(|(n, id)| Some((n, id?))).collect(),
+            names: function
+                .input
+                .iter()
+                .map(String::as_str)
+                .zip(operands)
+                .filter_map(|(n, id)| Some((n, id?)))
+                .collect(),
             parent: None,
             opsets: opsets(&function.opset_import),
             attributes: Some(&attributes),

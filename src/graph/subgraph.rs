@@ -109,7 +109,11 @@ impl<'m> Walker<'m> {
             ranges.push(start..self.graph.nodes.len());
         }
         let mut outputs = match taken {
-            Some(taken) => results.into_iter().find(|(when, _)| *when == taken).map(|(_, known)| known).unwrap_or_default(),
+            Some(taken) => results
+                .into_iter()
+                .find(|(when, _)| *when == taken)
+                .map(|(_, known)| known)
+                .unwrap_or_default(),
             None => {
                 self.graph.choices.push(Choice { branches: ranges });
                 let mut branches = results.into_iter().map(|(_, known)| known);
@@ -140,7 +144,12 @@ impl<'m> Walker<'m> {
         };
         let enters = match operands.get(1).copied().flatten() {
             None => Some(true),
-            id => self.known(id).elements.as_deref().and_then(|value| value.first()).and_then(|value| value.bool()),
+            id => self
+                .known(id)
+                .elements
+                .as_deref()
+                .and_then(|value| value.first())
+                .and_then(|value| value.bool()),
         };
         let carried: Vec<Known> = operands.iter().skip(2).map(|id| self.known(*id)).collect();
         let turns = Turns {
@@ -214,7 +223,8 @@ impl<'m> Walker<'m> {
                 && !shape.is_empty()
             {
                 let rank = i64::try_from(shape.len()).unwrap_or(0);
-                let place = usize::try_from(if axis < 0 { axis.saturating_add(rank) } else { axis }).unwrap_or(0);
+                let place =
+                    usize::try_from(if axis < 0 { axis.saturating_add(rank) } else { axis }).unwrap_or(0);
                 let length = shape.remove(0);
                 shape.insert(place.min(shape.len()), length);
             }
@@ -234,7 +244,9 @@ impl<'m> Walker<'m> {
         for known in &mut carried {
             known.constant = false;
         }
-        let visits = turns.count.and_then(|count| usize::try_from(count).ok()?.checked_mul(turns.body.node.len().max(1)));
+        let visits = turns
+            .count
+            .and_then(|count| usize::try_from(count).ok()?.checked_mul(turns.body.node.len().max(1)));
         match turns.count {
             Some(count) if visits.is_some_and(|visits| visits <= MAX_VISITS) => {
                 self.run_each(&turns, count, carried, scope)
@@ -283,9 +295,9 @@ impl<'m> Walker<'m> {
         });
         if settled || entered.is_empty() {
             let joined = match entered.split_first() {
-                Some((first, rest)) => rest.iter().fold(first.clone(), |all, turn| {
-                    all.iter().zip(turn).map(|(a, b)| a.join(b)).collect()
-                }),
+                Some((first, rest)) => rest
+                    .iter()
+                    .fold(first.clone(), |all, turn| all.iter().zip(turn).map(|(a, b)| a.join(b)).collect()),
                 None => state.clone(),
             };
             let mut inner = scope.body(turns.path.clone());
