@@ -21,6 +21,22 @@ pub fn of_inputs(node: &Node, element: ElementType) -> Result<Type, OpError> {
     Ok(TensorType::new(element, node::broadcast(&shapes)?).into())
 }
 
+/// That every further input broadcasts to the first one: it may lack dimensions, but adds none.
+///
+/// Errors: [`OpError::Mismatch`].
+pub fn onto_first(node: &Node) -> Result<(), OpError> {
+    let Some(first) = &node.tensor(0)?.shape else { return Ok(()) };
+    for (input, operand) in node.inputs.iter().enumerate().skip(1) {
+        let tensor = operand.as_ref().and_then(|operand| operand.ty.tensor());
+        let Some(shape) = tensor.and_then(|tensor| tensor.shape.as_deref()) else { continue };
+        let both = node::broadcast(&[first, shape])?;
+        if both.len() > first.len() || !both.iter().zip(first).all(|(a, b)| a.agrees_with(*b)) {
+            return Err(OpError::Mismatch(format!("input {input} does not broadcast to input 0")));
+        }
+    }
+    Ok(())
+}
+
 /// The element type of the inputs from a position on, which must be the same.
 pub fn common_element(node: &Node, from: usize) -> Result<ElementType, OpError> {
     let element = node.element(from)?;
@@ -118,8 +134,11 @@ pub fn evaluate(
     Ok(vec![broadcast_elements(&operands, outputs, f)])
 }
 
+/// The shape that an operand takes part with, and its elements, where they are known.
+type Operand<'a> = (Option<Cow<'a, [Dim]>>, Option<&'a [Scalar]>);
+
 fn broadcast_elements(
-    operands: &[(Option<Cow<[Dim]>>, Option<&[Scalar]>)],
+    operands: &[Operand],
     outputs: &[Type],
     f: impl Fn(&[Scalar]) -> Scalar,
 ) -> Option<Elements> {

@@ -32,9 +32,12 @@ pub fn identity_type(node: &Node) -> Types {
     Ok(vec![node.ty(0)?.clone()])
 }
 
-/// `PRelu`: the slope broadcasts to the input.
+/// `PRelu`: the slope broadcasts to the input. Before opset 7 it has one element, or one a channel.
 pub fn prelu_type(node: &Node) -> Types {
     broadcast::common_element(node, 0)?;
+    if node.version >= 7 {
+        broadcast::onto_first(node)?;
+    }
     same_as_input(node)
 }
 
@@ -170,6 +173,11 @@ pub fn modulo(node: &Node, outputs: &[Type]) -> Count {
     each_output(node, outputs, Counts { div: 1, alu: 2, ..Counts::ZERO })
 }
 
+/// [`LEAKY_RELU`], of operators that take integers too.
+pub fn leaky_relu(node: &Node, outputs: &[Type]) -> Count {
+    each_output(node, outputs, LEAKY_RELU)
+}
+
 /// `Sum`, `Max`, `Min`: one operation less than there are operands.
 pub fn fold_work(node: &Node, outputs: &[Type]) -> Count {
     let operations = u64::try_from(node.inputs.len()).map_err(|_| OpError::Overflow)?.saturating_sub(1);
@@ -302,6 +310,17 @@ mod tests {
     }
 
     #[test]
+    fn a_slope_adds_no_dimensions() {
+        let slope = |version, dims: &[u64]| op("PRelu", version).f32(&[2, 3, 4]).f32(dims);
+        assert_eq!(slope(6, &[3]).shape(), "2×3×4");
+        assert_eq!(slope(16, &[3, 1]).shape(), "2×3×4");
+        assert_eq!(slope(16, &[3, 1]).counts(), Counts::alu(2 * 24));
+        for dims in [&[3][..], &[1, 2, 3, 4]] {
+            assert!(matches!(slope(16, dims).types(), Err(OpError::Mismatch(_))), "{dims:?}");
+        }
+    }
+
+    #[test]
     fn before_opset_7_an_axis_says_where_the_second_operand_starts() {
         let bias = op("Add", 6).f32(&[2, 3, 4, 5]).f32(&[3]).attr("broadcast", 1).attr("axis", 1);
         assert_eq!(bias.shape(), "2×3×4×5");
@@ -361,6 +380,7 @@ mod tests {
         assert_eq!(op("Add", 14).input(Int64, &[2, 3]).input(Int64, &[3]).counts(), Counts::int(6));
         assert_eq!(op("Div", 14).f32(&[2, 3]).f32(&[3]).counts(), Counts::div(6));
         assert_eq!(op("Mod", 13).input(Int64, &[4]).input(Int64, &[]).counts(), Counts::int(4));
+        assert_eq!(op("PRelu", 16).input(Int64, &[4]).input(Int64, &[]).counts(), Counts::int(4));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! passes over the data, and for each group of elements that shares them, their divisions and a square root.
 
 use super::node::{self, count, product, resolve_axis};
-use super::{Counts, Node, OpError};
+use super::{Counts, Node, OpError, broadcast};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
 type Types = Result<Vec<Type>, OpError>;
@@ -54,7 +54,7 @@ fn channels(shape: &[Dim]) -> Result<Dim, OpError> {
 /// `GroupNormalization`: `X [N, C, D…]`, scale and bias `[C]`, before opset 21 `[num_groups]`.
 pub fn group_type(node: &Node) -> Types {
     let x = node.tensor(0)?;
-    let groups = num_groups(node)?;
+    let groups = positive(node, "num_groups")?;
     if let Some(shape) = &x.shape {
         let channels = channels(shape)?;
         if channels.exact().is_some_and(|channels| channels % groups != 0) {
@@ -66,11 +66,7 @@ pub fn group_type(node: &Node) -> Types {
     Ok(vec![x.clone().into()])
 }
 
-/// The positive `num_groups`.
-fn num_groups(node: &Node) -> Result<u64, OpError> {
-    positive(node, "num_groups")
-}
-
+/// A required attribute that is at least 1.
 fn positive(node: &Node, name: &'static str) -> Result<u64, OpError> {
     let n = node.int(name)?.ok_or(OpError::MissingAttribute(name))?;
     let invalid = || OpError::Attribute { name, problem: format!("is {n}, expected at least 1") };
@@ -87,7 +83,7 @@ pub fn layer_type(node: &Node) -> Types {
     let statistics = match &x.shape {
         Some(shape) => {
             let axis = last_axis(node, shape.len())?;
-            broadcasts_to(node, shape)?;
+            broadcast::onto_first(node)?;
             let groups = shape.iter().take(axis).copied();
             Some(groups.chain(shape.iter().skip(axis).map(|_| Dim::Exact(1))).collect::<Shape>())
         }
@@ -101,26 +97,12 @@ fn last_axis(node: &Node, rank: usize) -> Result<usize, OpError> {
     resolve_axis(node.int_or("axis", -1)?, rank)
 }
 
-/// Scale and bias may have ones and fewer dimensions, but add none.
-fn broadcasts_to(node: &Node, shape: &[Dim]) -> Result<(), OpError> {
-    for input in 1..node.inputs.len().min(3) {
-        let Some(operand) = node.input(input) else { continue };
-        if let Some(other) = operand.ty.tensor().and_then(|tensor| tensor.shape.as_deref()) {
-            let both = node::broadcast(&[shape, other])?;
-            if both.len() > shape.len() || !both.iter().zip(shape).all(|(a, b)| a.agrees_with(*b)) {
-                return Err(OpError::Mismatch(format!("input {input} does not broadcast to input 0")));
-            }
-        }
-    }
-    Ok(())
-}
-
 /// `RMSNormalization`: the input's shape with the scale's element type.
 pub fn rms_type(node: &Node) -> Types {
     let x = node.tensor(0)?;
     if let Some(shape) = &x.shape {
         last_axis(node, shape.len())?;
-        broadcasts_to(node, shape)?;
+        broadcast::onto_first(node)?;
     }
     Ok(vec![TensorType { element: node.element(1)?, shape: x.shape.clone() }.into()])
 }
@@ -135,6 +117,12 @@ pub fn lp_type(node: &Node) -> Types {
         1 | 2 => Ok(vec![x.clone().into()]),
         p => Err(OpError::Attribute { name: "p", problem: format!("is {p}, expected 1 or 2") }),
     }
+}
+
+/// `LRN`: the input's type.
+pub fn local_response_type(node: &Node) -> Types {
+    positive(node, "size")?;
+    Ok(vec![node.tensor(0)?.clone().into()])
 }
 
 /// `MeanVarianceNormalization`: the input's type; the axes must be its own.
@@ -254,7 +242,7 @@ pub fn instance(node: &Node, _: &[Type]) -> Count {
 pub fn group(node: &Node, _: &[Type]) -> Count {
     let elements = node::input_count(node, 0)?;
     let batch: Shape = node.shape(0)?.iter().take(1).copied().collect();
-    let groups = product(&[count(&batch, "the batch")?, num_groups(node)?])?;
+    let groups = product(&[count(&batch, "the batch")?, positive(node, "num_groups")?])?;
     standardize(elements, groups)?.plus(affine(node, elements)?)
 }
 
@@ -301,12 +289,6 @@ pub fn local_response(node: &Node, outputs: &[Type]) -> Count {
     let alu = size.checked_mul(2).and_then(|n| n.checked_add(1)).ok_or(OpError::Overflow)?;
     let each = Counts { alu, trans: 1, div: 1, ..Counts::ZERO };
     Ok(each.times(node::output_count(outputs, 0)?)?.by_formula())
-}
-
-/// `LRN`: the input's type.
-pub fn local_response_type(node: &Node) -> Types {
-    positive(node, "size")?;
-    Ok(vec![node.tensor(0)?.clone().into()])
 }
 
 /// Maximum, difference, exponential, sum and quotient for each element of a `Softmax`.

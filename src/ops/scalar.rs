@@ -363,6 +363,39 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_covers_every_value_below_it() {
+        type Operation = fn(Scalar, Scalar) -> Scalar;
+        let operations: [(&str, Operation); 9] = [
+            ("add", |a, b| ADD.apply(Int64, a, b)),
+            ("sub", |a, b| SUB.apply(Int64, a, b)),
+            ("mul", |a, b| MUL.apply(Int64, a, b)),
+            ("div", |a, b| DIV.apply(Int64, a, b)),
+            ("min", |a, b| MIN.apply(Int64, a, b)),
+            ("max", |a, b| MAX.apply(Int64, a, b)),
+            ("floor mod", |a, b| floor_mod(Int64, a, b)),
+            ("truncated mod", |a, b| truncated_mod(Int64, a, b)),
+            ("pow", |a, b| pow(Int64, a, b)),
+        ];
+        let covers = |bound: Scalar, value: Scalar| match (bound, value) {
+            // A division by zero has no value.
+            (Unknown, _) | (_, Unknown) => true,
+            (AtMost(n), Int(m)) => u64::try_from(m).is_ok_and(|m| m <= n),
+            (bound, value) => bound == value,
+        };
+        for (name, operation) in operations {
+            for (most, other) in (0..6u64).flat_map(|most| (-4..6i64).map(move |other| (most, other))) {
+                for value in 0..=i64::try_from(most).unwrap() {
+                    let (left, right) =
+                        (operation(Int(value), Int(other)), operation(Int(other), Int(value)));
+                    let case = format!("{name} of {value} ≤ {most} and {other}");
+                    assert!(covers(operation(AtMost(most), Int(other)), left), "{case}");
+                    assert!(covers(operation(Int(other), AtMost(most)), right), "{case}, exchanged");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn comparisons_with_a_bound_are_known_where_every_value_agrees() {
         assert_eq!(equal(AtMost(5), Int(-1)), Some(false));
         assert_eq!(equal(AtMost(5), Int(5)), None);
