@@ -182,7 +182,7 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "QLinearMatMul", 10, matmul::qlinear_matmul, Opaque, Formula(matmul::qlinear_matmul_work), Streamed, Weights::Quantized { values: &[0, 3], parameters: &[1, 2, 4, 5, 6, 7] }),
 
     // Einsum
-    unsupported(ONNX, "Einsum", 12, "no rule yet"),
+    row(ONNX, "Einsum", 12, einsum::einsum, Opaque, Formula(einsum::einsum_work), Streamed, Weights::Operands),
 
     // Attention and rotary embedding
     row(ONNX, "Attention", 23, attention::attention, Opaque, Formula(attention::attention_work), Streamed, Weights::None),
@@ -262,19 +262,19 @@ pub static OPERATORS: &[Operator] = &[
     unsupported(ONNX, "Range", 11, "no rule yet"),
 
     // Resampling and images
-    unsupported(ONNX, "AffineGrid", 20, "no rule yet"),
-    unsupported(ONNX, "GridSample", 16, "no rule yet"),
-    unsupported(ONNX, "ImageDecoder", 20, "no rule yet"),
-    unsupported(ONNX, "Resize", 10, "no rule yet"),
-    unsupported(ONNX, "Upsample", 1, "no rule yet"),
+    row(ONNX, "AffineGrid", 20, resize::affine_grid, Opaque, Formula(resize::affine_grid_work), Streamed, Weights::None),
+    row(ONNX, "GridSample", 16, resize::grid_sample, Opaque, Formula(resize::grid_sample_work), Streamed, Weights::None),
+    row(ONNX, "ImageDecoder", 20, resize::image_decoder, Opaque, Formula(resize::image_decoder_work), Streamed, Weights::None),
+    row(ONNX, "Resize", 10, resize::resize, Opaque, Formula(resize::resize_work), Streamed, Weights::None),
+    row(ONNX, "Upsample", 1, resize::upsample, Opaque, Formula(resize::resize_work), Streamed, Weights::None),
 
     // Signal processing
-    unsupported(ONNX, "BlackmanWindow", 17, "no rule yet"),
-    unsupported(ONNX, "DFT", 17, "no rule yet"),
-    unsupported(ONNX, "HammingWindow", 17, "no rule yet"),
-    unsupported(ONNX, "HannWindow", 17, "no rule yet"),
-    unsupported(ONNX, "MelWeightMatrix", 17, "no rule yet"),
-    unsupported(ONNX, "STFT", 17, "no rule yet"),
+    row(ONNX, "BlackmanWindow", 17, signal::window, Opaque, PerOutput(signal::BLACKMAN_WINDOW), Streamed, Weights::None),
+    row(ONNX, "DFT", 17, signal::dft, Opaque, Formula(signal::dft_work), Streamed, Weights::None),
+    row(ONNX, "HammingWindow", 17, signal::window, Opaque, PerOutput(signal::COSINE_WINDOW), Streamed, Weights::None),
+    row(ONNX, "HannWindow", 17, signal::window, Opaque, PerOutput(signal::COSINE_WINDOW), Streamed, Weights::None),
+    row(ONNX, "MelWeightMatrix", 17, signal::mel_weight_matrix, Opaque, Formula(signal::mel_weight_matrix_work), Streamed, Weights::None),
+    row(ONNX, "STFT", 17, signal::stft, Opaque, Formula(signal::stft_work), Streamed, Weights::At(&[2])),
 
     // Sequences, optionals and strings
     unsupported(ONNX, "ConcatFromSequence", 11, "no rule yet"),

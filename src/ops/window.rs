@@ -34,7 +34,7 @@ enum Padding {
 }
 
 impl Window {
-    /// The window of a convolution over `rank` spatial axes, whose weights have these kernel dimensions.
+    /// The window of a convolution whose weights have these kernel dimensions, one a spatial axis.
     ///
     /// # Errors
     /// An attribute of the wrong length or with a value out of range; `kernel_shape` and weights that disagree.
