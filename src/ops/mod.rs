@@ -149,6 +149,16 @@ pub enum Weights {
         /// Positions of scales and zero points, those of activations included.
         parameters: &'static [usize],
     },
+    /// Quantised weights stored as bytes that hold several elements, or parts of one, and their scales
+    /// and zero points apart.
+    Packed {
+        /// Positions of the weights and biases.
+        values: &'static [usize],
+        /// Positions of scales and zero points.
+        parameters: &'static [usize],
+        /// How many elements the input at a position stands for; `None` where it is not packed.
+        logical: fn(&Node, usize) -> Option<u64>,
+    },
     /// Parameters kept in attributes (ai.onnx.ml): how many elements, and how many bytes.
     Attributes(fn(&Node) -> (u64, u64)),
 }

@@ -93,7 +93,7 @@ const LSTM: Cell = Cell { gates: 4, combine: 4, activations: &[("Sigmoid", 3), (
 /// Work of an activation function of the recurrent operators on one element, as of the operator of that name.
 ///
 /// Source: the list of functions on the ONNX pages of RNN, GRU and LSTM.
-fn activation(name: &str) -> Result<Counts, OpError> {
+pub fn activation(name: &str) -> Result<Counts, OpError> {
     let (alu, div, trans) = match name.to_ascii_lowercase().as_str() {
         "relu" => (1, 0, 0),
         "tanh" => (0, 0, 1),

@@ -92,7 +92,8 @@ impl Case {
         self
     }
 
-    fn run<T>(&self, f: impl FnOnce(&Node, &Costed) -> T) -> T {
+    /// What a function of the node and its rules gives.
+    pub fn run<T>(&self, f: impl FnOnce(&Node, &Costed) -> T) -> T {
         let inputs: Vec<_> = self
             .inputs
             .iter()

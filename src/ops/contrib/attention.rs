@@ -1,0 +1,279 @@
+//! Attention that projects its input to queries, keys and values itself.
+
+use crate::ops::attention::{self, Sizes, present};
+use crate::ops::node::{count, dims, divided, positive, product};
+use crate::ops::{Counts, Node, OpError};
+use crate::tensor::{Dim, Scalar, TensorType, Type};
+
+/// Where an operator of this kind has its optional inputs.
+struct Places {
+    /// `[2, B, H, P, d]`: past keys, then past values.
+    past: usize,
+    /// The number of past tokens, where the past is a buffer that holds more.
+    past_length: Option<usize>,
+    /// Masks and biases added to the scores.
+    additions: &'static [usize],
+}
+
+const ATTENTION: Places = Places { past: 4, past_length: Some(6), additions: &[3, 5] };
+const QUANTIZED: Places = Places { past: 8, past_length: None, additions: &[5] };
+
+/// The hidden sizes of queries, keys and values: by attribute, or thirds of the weights
+/// `[Din, Dq + Dk + Dv]` (input 1).
+fn hidden_sizes(node: &Node) -> Result<[Dim; 3], OpError> {
+    let name = "qkv_hidden_sizes";
+    if let Some(sizes) = node.int_list(name)? {
+        let sizes: Option<Vec<u64>> = sizes.iter().map(|size| u64::try_from(*size).ok()).collect();
+        return match sizes.as_deref() {
+            Some([query, key, value]) => Ok([Dim::Exact(*query), Dim::Exact(*key), Dim::Exact(*value)]),
+            _ => Err(OpError::Attribute { name, problem: "is not three sizes".into() }),
+        };
+    }
+    let [_, all] = dims(node, 1, "2")?;
+    Ok([divided(all, 3, "the weights' second dimension")?; 3])
+}
+
+/// What past tokens make of the keys.
+struct Cache {
+    /// Tokens that `present` holds.
+    held: Dim,
+    /// Tokens that queries meet.
+    met: Dim,
+}
+
+fn cache(node: &Node, places: &Places, new: Dim) -> Result<Cache, OpError> {
+    if !node.has_input(places.past) {
+        return Ok(Cache { held: new, met: new });
+    }
+    let [_, _, _, past, _] = dims(node, places.past, "5")?;
+    if node.int_or("past_present_share_buffer", 0)? == 0 {
+        return Ok(Cache { held: past.plus(new), met: past.plus(new) });
+    }
+    let length = places.past_length.and_then(|input| node.elements(input)?.first().copied());
+    Ok(Cache { held: past, met: filled(past, length, new) })
+}
+
+/// Tokens in a buffer after new ones came: the past length and the new, or at most the buffer.
+pub fn filled(buffer: Dim, past_length: Option<Scalar>, new: Dim) -> Dim {
+    match past_length.map_or(Dim::Unknown, Scalar::dim).plus(new) {
+        Dim::Unknown => buffer.bound().map_or(Dim::Unknown, Dim::AtMost),
+        length => length,
+    }
+}
+
+fn sizes(node: &Node, places: &Places) -> Result<(Sizes, Cache), OpError> {
+    let [batch, tokens, _] = dims(node, 0, "3")?;
+    let [query, _, value] = hidden_sizes(node)?;
+    let heads = positive(node, "num_heads")?;
+    let cache = cache(node, places, tokens)?;
+    let sizes = Sizes {
+        batch,
+        heads: Dim::Exact(heads),
+        kv_heads: Dim::Exact(heads),
+        queries: tokens,
+        keys: cache.met,
+        head: divided(query, heads, "the query's hidden size")?,
+        value_head: divided(value, heads, "the value's hidden size")?,
+    };
+    Ok((sizes, cache))
+}
+
+fn outputs(node: &Node, places: &Places, element_of: usize) -> Result<Vec<Type>, OpError> {
+    let element = node.element(element_of)?;
+    let (sizes, cache) = sizes(node, places)?;
+    let output = vec![sizes.batch, sizes.queries, sizes.heads.times(sizes.value_head)];
+    let present = vec![Dim::Exact(2), sizes.batch, sizes.heads, cache.held, sizes.head];
+    Ok(vec![TensorType::new(element, output).into(), TensorType::new(element, present).into()])
+}
+
+/// Work of the projections of `X [tokens…, Din]` by `W [Din, Dq + Dk + Dv]`, the bias added.
+fn projections(node: &Node, bias: u64) -> Result<Counts, OpError> {
+    let Some((input, tokens)) = node.shape(0)?.split_last() else {
+        return Err(OpError::Rank { input: 0, expected: "at least 2", found: 0 });
+    };
+    let [query, key, value] = hidden_sizes(node)?;
+    let projected = product(&[
+        count(tokens, "the sequences")?,
+        count(&[query.plus(key).plus(value)], "the hidden sizes")?,
+    ])?;
+    let macs = product(&[projected, count(&[*input], "the input's hidden size")?])?;
+    Counts::macs(macs, node.element(0)?, node.element(1)?).plus(Counts::alu(bias).times(projected)?)
+}
+
+/// The rotary embedding of queries and keys, if there is one.
+fn rotary(node: &Node, sizes: &Sizes) -> Result<Counts, OpError> {
+    if node.int_or("do_rotary", 0)? == 0 {
+        return Ok(Counts::ZERO);
+    }
+    let queries = count(&[sizes.batch, sizes.queries, sizes.heads, sizes.head], "the queries")?;
+    Counts::alu(3).times(2)?.times(queries)
+}
+
+/// `X [B, S, Din]`, `W [Din, Dq + Dk + Dv]` to `Y [B, S, Dv]` and, with past ones before them, keys and
+/// values `[2, B, H, T, d]`. Also `DecoderMaskedSelfAttention`, whose `S` is 1.
+pub fn attention(node: &Node) -> Result<Vec<Type>, OpError> {
+    outputs(node, &ATTENTION, 0)
+}
+
+/// Projections with bias, rotary embedding, and the core.
+pub fn attention_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let (sizes, _) = sizes(node, &ATTENTION)?;
+    let element = node.element(0)?;
+    projections(node, present(node, &[2]))?.plus(rotary(node, &sizes)?)?.plus(attention::core(
+        &sizes,
+        (element, element),
+        present(node, ATTENTION.additions),
+    )?)
+}
+
+/// [`attention`] of 8-bit inputs and weights to the type of the scales (input 3).
+pub fn quantized(node: &Node) -> Result<Vec<Type>, OpError> {
+    outputs(node, &QUANTIZED, 3)
+}
+
+/// 8-bit projections, scaled and biased; the core in floating point. The multiply-accumulates are all
+/// filed under the projections' types.
+pub fn quantized_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let (sizes, _) = sizes(node, &QUANTIZED)?;
+    let element = node.element(3)?;
+    projections(node, 1 + present(node, &[2]))?.plus(rotary(node, &sizes)?)?.plus(attention::core(
+        &sizes,
+        (element, element),
+        present(node, QUANTIZED.additions),
+    )?)
+}
+
+/// `X [tokens, Din]` without padding to `Y [tokens, Dv]`.
+pub fn packed(node: &Node) -> Result<Vec<Type>, OpError> {
+    let [tokens, _] = dims(node, 0, "2")?;
+    let [_, _, value] = hidden_sizes(node)?;
+    Ok(vec![TensorType::new(node.element(0)?, vec![tokens, value]).into()])
+}
+
+/// Projections of the real tokens; a core that is bounded by each meeting the longest sequence, the
+/// second dimension of the token offsets (input 3).
+pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let [tokens, _] = dims(node, 0, "2")?;
+    let [_, longest] = dims(node, 3, "2")?;
+    let [query, _, value] = hidden_sizes(node)?;
+    let heads = positive(node, "num_heads")?;
+    let sizes = Sizes {
+        batch: Dim::Exact(1),
+        heads: Dim::Exact(heads),
+        kv_heads: Dim::Exact(heads),
+        queries: tokens,
+        keys: longest,
+        head: divided(query, heads, "the query's hidden size")?,
+        value_head: divided(value, heads, "the value's hidden size")?,
+    };
+    let element = node.element(0)?;
+    projections(node, present(node, &[2]))?
+        .plus(attention::core(&sizes, (element, element), present(node, &[5]))?)
+        .map(Counts::at_most)
+}
+
+/// `X [B, S, D]` to itself; local keys reach `window` to both sides, and some tokens reach all.
+///
+/// The global projections (inputs 4 and 5) are counted for every token, and every token is taken to meet
+/// all keys: an upper bound, since the global flags are data.
+pub fn longformer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let [batch, tokens, _] = dims(node, 0, "3")?;
+    let [hidden, _, _] = hidden_sizes(node)?;
+    let heads = positive(node, "num_heads")?;
+    let head = divided(hidden, heads, "the hidden size")?;
+    let heads = Dim::Exact(heads);
+    let sizes =
+        Sizes { batch, heads, kv_heads: heads, queries: tokens, keys: tokens, head, value_head: head };
+    let element = node.element(0)?;
+    projections(node, 1)?.times(2)?.plus(attention::core(&sizes, (element, element), 1)?).map(Counts::at_most)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::Confidence;
+    use crate::ops::testing::{Case, op_of};
+    use crate::tensor::ElementType::{Float32, Int8, Int32, Uint8};
+    use crate::tensor::Scalar;
+
+    /// Two sequences of five tokens of 12, four heads of 8.
+    fn attention() -> Case {
+        op_of("com.microsoft", "Attention", 1).f32(&[2, 5, 12]).f32(&[12, 96]).f32(&[96]).attr("num_heads", 4)
+    }
+
+    #[test]
+    fn projections_come_before_the_core() {
+        assert_eq!(attention().shapes(), ["2×5×32", "2×2×4×5×8"]);
+        let counts = attention().counts();
+        assert_eq!(counts.macs, 2 * 5 * 12 * 96 + 2 * 4 * 5 * 5 * 16);
+        // A bias for each projected element; scale and softmax for each score.
+        assert_eq!(counts.alu, 2 * 5 * 96 + 2 * 4 * 25 * 4);
+        assert_eq!(counts.confidence, Confidence::Formula);
+    }
+
+    #[test]
+    fn values_may_be_of_another_size() {
+        let case = op_of("com.microsoft", "Attention", 1)
+            .f32(&[2, 5, 12])
+            .f32(&[12, 80])
+            .attr("num_heads", 4)
+            .attr("qkv_hidden_sizes", &[32, 32, 16]);
+        assert_eq!(case.shape(), "2×5×16");
+        assert_eq!(case.counts().macs, 2 * 5 * 12 * 80 + 2 * 4 * 25 * (8 + 4));
+    }
+
+    #[test]
+    fn the_past_comes_before_new_keys_or_holds_them() {
+        let grown = attention().none().f32(&[2, 2, 4, 3, 8]);
+        assert_eq!(grown.shapes()[1], "2×2×4×8×8");
+        assert_eq!(grown.counts().macs, 2 * 5 * 12 * 96 + 2 * 4 * 5 * 8 * 16);
+        let shared = |length: Option<i64>| {
+            let case = attention().none().f32(&[2, 2, 4, 100, 8]).none().attr("past_present_share_buffer", 1);
+            match length {
+                Some(length) => case.value(Int32, &[1], &[Scalar::Int(length)]),
+                None => case.input(Int32, &[1]),
+            }
+        };
+        assert_eq!(shared(Some(3)).shapes()[1], "2×2×4×100×8");
+        assert_eq!(shared(Some(3)).counts().macs, grown.counts().macs);
+        assert_eq!(shared(None).counts().macs, 2 * 5 * 12 * 96 + 2 * 4 * 5 * 100 * 16);
+    }
+
+    #[test]
+    fn quantized_projections_multiply_bytes() {
+        let case = op_of("com.microsoft", "QAttention", 1)
+            .input(Uint8, &[2, 5, 12])
+            .input(Int8, &[12, 96])
+            .f32(&[96])
+            .f32(&[])
+            .f32(&[])
+            .attr("num_heads", 4);
+        assert_eq!(case.shapes(), ["2×5×32", "2×2×4×5×8"]);
+        assert_eq!(case.types().unwrap()[0].tensor().unwrap().element, Float32);
+        assert_eq!(case.counts().factors, Some((Uint8, Int8)));
+        assert_eq!(case.counts().macs, attention().counts().macs);
+    }
+
+    #[test]
+    fn packed_tokens_are_bounded_by_the_longest_sequence() {
+        let case = op_of("com.microsoft", "PackedAttention", 1)
+            .f32(&[7, 12])
+            .f32(&[12, 96])
+            .f32(&[96])
+            .input(Int32, &[3, 4])
+            .input(Int32, &[4])
+            .attr("num_heads", 4);
+        assert_eq!(case.shape(), "7×32");
+        assert_eq!(case.counts().macs, 7 * 12 * 96 + 4 * 7 * 4 * 16);
+        assert_eq!(case.counts().confidence, Confidence::Bound);
+    }
+
+    #[test]
+    fn invalid_sizes_are_refused() {
+        assert!(attention().attr("qkv_hidden_sizes", &[32, 32]).types().is_err());
+        let uneven = op_of("com.microsoft", "Attention", 1).f32(&[2, 5, 12]).f32(&[12, 97]);
+        assert_eq!(
+            uneven.attr("num_heads", 4).types().unwrap_err().to_string(),
+            "the weights' second dimension 97 is no multiple of 3"
+        );
+    }
+}

@@ -1,0 +1,218 @@
+//! Element-wise, pooling and layout operators on 8-bit tensors, and quantisation itself.
+//!
+//! Each is its float twin between dequantising its inputs and quantising its output.
+
+use super::activation::SIGMOID;
+use crate::ops::node::{broadcast, count, input_count, output_count, resolve_axis};
+use crate::ops::{Counts, Node, OpError};
+use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
+
+/// `(q - zero point)·scale`.
+const DEQUANTIZE: Counts = Counts::alu(2);
+/// `clip(round(x / scale) + zero point)`.
+///
+/// Source: ONNX `QuantizeLinear`, opset 13.
+pub const QUANTIZE: Counts = Counts { alu: 2, div: 1, int: 2, ..Counts::ZERO };
+
+/// So many dequantised inputs, `twin` and a quantisation for each output element.
+const fn between(inputs: u64, twin: Counts) -> Counts {
+    Counts {
+        alu: inputs * DEQUANTIZE.alu + twin.alu + QUANTIZE.alu,
+        div: twin.div + QUANTIZE.div,
+        trans: twin.trans,
+        int: twin.int + QUANTIZE.int,
+        ..Counts::ZERO
+    }
+    .by_formula()
+}
+
+/// `QLinearAdd` and `QLinearMul`.
+pub const BINARY: Counts = between(2, Counts::alu(1));
+/// `QLinearLeakyRelu`.
+pub const LEAKY_RELU: Counts = between(1, Counts::alu(2));
+/// `QLinearSigmoid`.
+pub const LOGISTIC: Counts = between(1, SIGMOID);
+/// `QLinearSoftmax`: maximum, difference, exponential, sum, quotient.
+pub const SOFTMAX: Counts = between(1, Counts { alu: 3, div: 1, trans: 1, ..Counts::ZERO });
+/// `QLinearWhere`: one of the inputs is chosen, scaled, and quantised again.
+pub const WHERE: Counts = between(1, Counts::int(1));
+/// `QOrderedGelu`, by erf.
+pub const GELU: Counts = between(1, super::activation::GELU);
+/// `DequantizeLinear`, as of the domain.
+pub const FROM_BYTES: Counts = DEQUANTIZE;
+
+fn broadcast_of(node: &Node, inputs: &[usize], element_of: usize) -> Result<Vec<Type>, OpError> {
+    let shapes: Vec<&[Dim]> = inputs.iter().map(|input| node.shape(*input)).collect::<Result<_, _>>()?;
+    Ok(vec![TensorType::new(node.element(element_of)?, broadcast(&shapes)?).into()])
+}
+
+/// `A` (input 0) and `B` (input 3), broadcast.
+pub fn binary(node: &Node) -> Result<Vec<Type>, OpError> {
+    broadcast_of(node, &[0, 3], 0)
+}
+
+/// The condition (input 0), `X` (input 1) and `Y` (input 4), broadcast.
+pub fn choice(node: &Node) -> Result<Vec<Type>, OpError> {
+    broadcast_of(node, &[0, 1, 4], 1)
+}
+
+/// Tensors at inputs 2, 5, 8, …, each followed by its scale and zero point, joined along `axis`.
+pub fn concat(node: &Node) -> Result<Vec<Type>, OpError> {
+    let axis = node.int("axis")?.ok_or(OpError::MissingAttribute("axis"))?;
+    let mut joined: Shape = node.shape(2)?.to_vec();
+    let axis = resolve_axis(axis, joined.len())?;
+    for input in (5..node.inputs.len()).step_by(3) {
+        let shape = node.shape(input)?;
+        if shape.len() != joined.len() {
+            return Err(OpError::Rank { input, expected: "that of input 2", found: shape.len() });
+        }
+        for (position, (all, dim)) in joined.iter_mut().zip(shape).enumerate() {
+            if position == axis {
+                *all = all.plus(*dim);
+            } else if all.agrees_with(*dim) {
+                *all = if all.exact().is_some() { *all } else { *dim };
+            } else {
+                let problem = format!("dimensions {all} and {dim} cannot be joined along axis {axis}");
+                return Err(OpError::Mismatch(problem));
+            }
+        }
+    }
+    // The zero point says which of the 8-bit types the output has.
+    let element = node.element(1).or_else(|_| node.element(2))?;
+    Ok(vec![TensorType::new(element, joined).into()])
+}
+
+/// At most every element is scaled anew: those whose scale is the output's are copied.
+pub fn concat_work(_: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    between(1, Counts::ZERO).times(output_count(outputs, 0)?).map(Counts::at_most)
+}
+
+/// `[N, C, D…]` to `[N, C, 1…]`, or with the channels last.
+pub fn global_pool(node: &Node) -> Result<Vec<Type>, OpError> {
+    let shape = node.shape(0)?;
+    if shape.len() < 3 {
+        return Err(OpError::Rank { input: 0, expected: "at least 3", found: shape.len() });
+    }
+    let channel = if node.int_or("channels_last", 0)? == 0 { 1 } else { shape.len() - 1 };
+    let pooled = shape.iter().enumerate();
+    let pooled = pooled.map(|(at, dim)| if at == 0 || at == channel { *dim } else { Dim::Exact(1) });
+    Ok(vec![TensorType::new(node.element(0)?, pooled.collect::<Vec<_>>()).into()])
+}
+
+/// Every input scaled and summed, every output divided and quantised. Also `QLinearReduceMean`.
+pub fn mean_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    let (inputs, outputs) = (input_count(node, 0)?, output_count(outputs, 0)?);
+    let sums = Counts::alu(inputs.saturating_sub(outputs));
+    DEQUANTIZE
+        .times(inputs)?
+        .plus(sums)?
+        .plus(QUANTIZE.plus(Counts::div(1))?.times(outputs)?)
+        .map(Counts::by_formula)
+}
+
+/// The mean over `axes`, which stay as 1 with `keepdims`.
+pub fn mean(node: &Node) -> Result<Vec<Type>, OpError> {
+    let shape = node.shape(0)?;
+    let axes = node.int_list("axes")?.unwrap_or(&[]);
+    let axes: Vec<usize> =
+        axes.iter().map(|axis| resolve_axis(*axis, shape.len())).collect::<Result<_, _>>()?;
+    let keep = node.int_or("keepdims", 1)? != 0;
+    let reduced = shape.iter().enumerate().filter_map(|(at, dim)| {
+        if !axes.is_empty() && !axes.contains(&at) { Some(*dim) } else { keep.then_some(Dim::Exact(1)) }
+    });
+    Ok(vec![TensorType::new(node.element(0)?, reduced.collect::<Vec<_>>()).into()])
+}
+
+/// The shape of the first input in the type of the zero point (input 2), uint8 without one.
+pub fn quantized(node: &Node) -> Result<Vec<Type>, OpError> {
+    let element = if node.has_input(2) { node.element(2)? } else { ElementType::Uint8 };
+    Ok(vec![TensorType { element, shape: node.tensor(0)?.shape.clone() }.into()])
+}
+
+/// The shape of the first input in the type of the scale (input 1).
+pub fn dequantized(node: &Node) -> Result<Vec<Type>, OpError> {
+    Ok(vec![TensorType { element: node.element(1)?, shape: node.tensor(0)?.shape.clone() }.into()])
+}
+
+/// The shape of the first input in int8.
+pub fn ordered(node: &Node) -> Result<Vec<Type>, OpError> {
+    Ok(vec![TensorType { element: ElementType::Int8, shape: node.tensor(0)?.shape.clone() }.into()])
+}
+
+/// Products of `A` (input 0) and `B` (input 2) as 32-bit integers.
+pub fn integer_product(node: &Node) -> Result<Vec<Type>, OpError> {
+    let b = if node.has_input(2) { 2 } else { 1 };
+    let shape = broadcast(&[node.shape(0)?, node.shape(b)?])?;
+    Ok(vec![TensorType::new(ElementType::Int32, shape).into()])
+}
+
+/// The sum over `axes` as 32-bit integers.
+pub fn integer_sum(node: &Node) -> Result<Vec<Type>, OpError> {
+    let sums = mean(node)?;
+    let shape = sums.first().and_then(Type::tensor).and_then(|tensor| tensor.shape.clone());
+    Ok(vec![TensorType { element: ElementType::Int32, shape }.into()])
+}
+
+/// An addition for each input after the first of a sum.
+pub fn integer_sum_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    let inputs = count(node.shape(0)?, "an input")?;
+    Ok(Counts::int(inputs.saturating_sub(output_count(outputs, 0)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::testing::{Case, op_of};
+    use crate::tensor::ElementType::{Float32, Int8, Uint8};
+
+    fn microsoft(operator: &'static str) -> Case {
+        op_of("com.microsoft", operator, 1)
+    }
+
+    /// A tensor, its scale and its zero point.
+    fn quantized(case: Case, dims: &[u64]) -> Case {
+        case.input(Uint8, dims).f32(&[]).input(Uint8, &[])
+    }
+
+    #[test]
+    fn a_quantized_sum_is_a_float_sum_between_scalings() {
+        let case = quantized(quantized(microsoft("QLinearAdd"), &[2, 3, 4]), &[4]).f32(&[]).input(Uint8, &[]);
+        assert_eq!((case.shape(), case.ty().tensor().unwrap().element), ("2×3×4".into(), Uint8));
+        let counts = case.counts();
+        // Two inputs of two, the sum, round and shift; the quotient; two clips.
+        assert_eq!((counts.alu, counts.div, counts.int), (24 * 7, 24, 24 * 2));
+    }
+
+    #[test]
+    fn joined_tensors_come_in_threes() {
+        let case = microsoft("QLinearConcat").f32(&[]).input(Int8, &[]).attr("axis", 1);
+        let case = quantized(quantized(case, &[2, 3, 4]), &[2, 5, 4]);
+        assert_eq!((case.shape(), case.ty().tensor().unwrap().element), ("2×8×4".into(), Int8));
+        let case =
+            quantized(quantized(microsoft("QLinearConcat").f32(&[]).input(Int8, &[]), &[2, 3]), &[3, 3]);
+        assert!(case.attr("axis", 1).types().is_err());
+    }
+
+    #[test]
+    fn means_keep_the_channels_or_the_axes_left() {
+        let pool = quantized(microsoft("QLinearGlobalAveragePool"), &[2, 8, 3, 3]).f32(&[]).input(Uint8, &[]);
+        assert_eq!(pool.shape(), "2×8×1×1");
+        let counts = pool.counts();
+        assert_eq!((counts.alu, counts.div), (144 * 2 + 128 + 16 * 2, 16 * 2));
+        let last = quantized(microsoft("QLinearGlobalAveragePool"), &[2, 3, 3, 8]).attr("channels_last", 1);
+        assert_eq!(last.shape(), "2×1×1×8");
+        let mean = || quantized(microsoft("QLinearReduceMean"), &[2, 3, 4]).attr("axes", &[-1]);
+        assert_eq!(mean().attr("keepdims", 0).shape(), "2×3");
+        assert_eq!(mean().attr("keepdims", 1).shape(), "2×3×1");
+    }
+
+    #[test]
+    fn element_types_follow_the_quantization_parameters() {
+        let to = microsoft("QuantizeLinear").f32(&[2, 3]).f32(&[]).input(Int8, &[]);
+        assert_eq!(to.ty().tensor().unwrap().element, Int8);
+        let from = microsoft("DequantizeLinear").input(Int8, &[2, 3]).f32(&[]).input(Int8, &[]);
+        assert_eq!((from.shape(), from.ty().tensor().unwrap().element), ("2×3".into(), Float32));
+        let chosen = microsoft("QLinearWhere").input(crate::tensor::ElementType::Bool, &[3]);
+        let chosen = quantized(quantized(chosen, &[2, 1]), &[]);
+        assert_eq!(chosen.shape(), "2×3");
+    }
+}
