@@ -155,7 +155,9 @@ impl<'m> Binder<'m> {
                 let mut symbols = HashMap::new();
                 let ty = info.r#type.as_ref().map_or(Type::Unknown, |ty| {
                     declared(ty, &mut |axis, symbol| {
-                        symbols.insert(axis, symbol.map(str::to_owned));
+                        // Some exporters write `?` for a dimension without a name.
+                        let named = symbol.filter(|name| name.contains(char::is_alphanumeric));
+                        symbols.insert(axis, named.map(str::to_owned));
                         Dim::Unknown
                     })
                 });

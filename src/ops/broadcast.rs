@@ -8,7 +8,7 @@ use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, TensorType
 
 /// A tensor of that element type, of the shape that all inputs broadcast to.
 ///
-/// Unranked where the rank of an input is not known. Errors: [`OpError::Mismatch`] where the shapes do not fit.
+/// Unranked where the rank of an input is not known. Errors: [`OpError::Mismatch`] where shapes do not fit.
 pub fn of_inputs(node: &Node, element: ElementType) -> Result<Type, OpError> {
     let mut shapes = Vec::with_capacity(node.inputs.len());
     for position in 0..node.inputs.len() {
@@ -53,10 +53,12 @@ fn operand_shape<'a>(node: &Node<'a>, position: usize) -> Result<Option<Cow<'a, 
 }
 
 /// The dimensions of a tensor small enough to have values; `None` where one is not known.
+///
+/// Those beside a 0 are small too, so that any product of the dimensions can be walked.
 pub fn small_dims(shape: &[Dim]) -> Option<Vec<usize>> {
-    let dims: Vec<usize> =
-        shape.iter().map(|dim| usize::try_from(dim.exact()?).ok()).collect::<Option<_>>()?;
-    (crate::tensor::elements(shape).exact()? <= MAX_ELEMENTS).then_some(dims)
+    let product = |product: u64, dim: &Dim| product.checked_mul(dim.exact()?.max(1));
+    shape.iter().try_fold(1, product).filter(|product| *product <= MAX_ELEMENTS)?;
+    shape.iter().map(|dim| usize::try_from(dim.exact()?).ok()).collect()
 }
 
 /// The dimensions of an output, as [`small_dims`].
@@ -147,4 +149,25 @@ fn broadcast_elements(
 pub fn known(elements: Elements) -> Option<Elements> {
     let unknown = !elements.is_empty() && elements.iter().all(|scalar| *scalar == Scalar::Unknown);
     (!unknown).then_some(elements)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_lie_where_their_own_dimensions_say() {
+        let column = Broadcast::new(&[2, 1], &[3, 2, 2]).unwrap();
+        assert_eq!((0..12).map(|index| column.source(index)).collect::<Vec<_>>(), [0, 0, 1, 1].repeat(3));
+        let row = Broadcast::new(&[2], &[2, 2]).unwrap();
+        assert_eq!((0..4).map(|index| row.source(index)).collect::<Vec<_>>(), [0, 1, 0, 1]);
+        assert!(Broadcast::new(&[3], &[2]).is_none());
+    }
+
+    #[test]
+    fn an_empty_tensor_with_a_huge_dimension_is_not_small() {
+        assert_eq!(small_dims(&[Dim::Exact(u64::MAX), Dim::Exact(0)]), None);
+        assert_eq!(small_dims(&[Dim::Exact(4), Dim::Exact(0)]), Some(vec![4, 0]));
+        assert_eq!(small_dims(&[Dim::AtMost(4)]), None);
+    }
 }

@@ -12,6 +12,7 @@ mod scalar;
 mod table;
 mod work;
 
+mod along_axis;
 mod attention;
 mod cast;
 mod contrib;

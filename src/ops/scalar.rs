@@ -1,6 +1,8 @@
 //! Arithmetic on single elements of small known tensors: rounding and wrapping to a type, casts,
 //! comparison, and bounds where an element is only bounded.
 
+use std::cmp::Ordering;
+
 use crate::tensor::{ElementType, Scalar};
 
 /// The integer as an element of that type: too large ones keep their low bits (two's complement).
@@ -232,6 +234,16 @@ pub fn sign(x: f64) -> f64 {
         -1.0
     } else {
         x
+    }
+}
+
+/// The order of two known numbers: a total one, NaN beyond infinity, for sorting.
+pub fn order(a: Scalar, b: Scalar) -> Option<Ordering> {
+    match (a, b) {
+        (Scalar::Int(a), Scalar::Int(b)) => Some(a.cmp(&b)),
+        // Adding zero makes negative zero equal to zero.
+        (Scalar::Float(a), Scalar::Float(b)) => Some((a + 0.0).total_cmp(&(b + 0.0))),
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! Exhaustive for ai.onnx up to opset 28, ai.onnx.ml, the preview domains and com.microsoft (ONNX
 //! Runtime 1.32); a test holds it against the list that those packages print.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -10,10 +11,11 @@ use super::Traffic::{Streamed, View};
 use super::Values::{Computed, Opaque, Random};
 use super::Work::{Formula, Free, PerInput, PerOutput};
 use super::{Costed, Counts, Operator, Rule, ShapeRule, Traffic, Values, Weights, Work};
+use crate::tensor::Scalar;
 #[rustfmt::skip]
 use super::{
-    attention, cast, contrib, conv, einsum, elementwise, gather, generate, layout, logic, matmul, ml, norm, pool,
-    quantize, reduce, resize, rnn, scalar, sequence, signal,
+    along_axis, attention, cast, contrib, conv, einsum, elementwise, gather, generate, layout, logic, matmul, ml, norm,
+    pool, quantize, reduce, resize, rnn, scalar, sequence, signal,
 };
 
 /// ai.onnx.
@@ -136,21 +138,21 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "Xor", 1, logic::comparison_type, Computed(|node, outputs| logic::compare(node, outputs, logic::xor)), PerOutput(Counts::int(1)), Streamed, Weights::None),
 
     // Reductions, scans and selection
-    unsupported(ONNX, "ArgMax", 1, "no rule yet"),
-    unsupported(ONNX, "ArgMin", 1, "no rule yet"),
-    unsupported(ONNX, "CumProd", 26, "no rule yet"),
-    unsupported(ONNX, "CumSum", 11, "no rule yet"),
-    unsupported(ONNX, "ReduceL1", 1, "no rule yet"),
-    unsupported(ONNX, "ReduceL2", 1, "no rule yet"),
-    unsupported(ONNX, "ReduceLogSum", 1, "no rule yet"),
-    unsupported(ONNX, "ReduceLogSumExp", 1, "no rule yet"),
-    unsupported(ONNX, "ReduceMax", 1, "no rule yet"),
-    unsupported(ONNX, "ReduceMean", 1, "no rule yet"),
-    unsupported(ONNX, "ReduceMin", 1, "no rule yet"),
-    unsupported(ONNX, "ReduceProd", 1, "no rule yet"),
-    unsupported(ONNX, "ReduceSum", 1, "no rule yet"),
-    unsupported(ONNX, "ReduceSumSquare", 1, "no rule yet"),
-    unsupported(ONNX, "TopK", 1, "no rule yet"),
+    row(ONNX, "ArgMax", 1, along_axis::argument_type, Computed(|node, outputs| along_axis::argument(node, outputs, Ordering::Greater)), Formula(along_axis::argument_work), Streamed, Weights::None),
+    row(ONNX, "ArgMin", 1, along_axis::argument_type, Computed(|node, outputs| along_axis::argument(node, outputs, Ordering::Less)), Formula(along_axis::argument_work), Streamed, Weights::None),
+    row(ONNX, "CumProd", 26, along_axis::cumulative_type, Computed(|node, _| along_axis::cumulate(node, scalar::MUL, Scalar::Int(1))), Formula(elementwise::arithmetic), Streamed, Weights::None),
+    row(ONNX, "CumSum", 11, along_axis::cumulative_type, Computed(|node, _| along_axis::cumulate(node, scalar::ADD, Scalar::Int(0))), Formula(elementwise::arithmetic), Streamed, Weights::None),
+    row(ONNX, "ReduceL1", 1, reduce::reduced_type, Opaque, Formula(|node, outputs| reduce::work(node, outputs, Counts::alu(1), Counts::ZERO)), Streamed, Weights::None),
+    row(ONNX, "ReduceL2", 1, reduce::reduced_type, Opaque, Formula(|node, outputs| reduce::work(node, outputs, Counts::alu(1), Counts::div(1))), Streamed, Weights::None),
+    row(ONNX, "ReduceLogSum", 1, reduce::reduced_type, Opaque, Formula(|node, outputs| reduce::work(node, outputs, Counts::ZERO, Counts::trans(1))), Streamed, Weights::None),
+    row(ONNX, "ReduceLogSumExp", 1, reduce::reduced_type, Opaque, Formula(|node, outputs| reduce::work(node, outputs, reduce::SHIFTED_EXP, Counts::trans(1))), Streamed, Weights::None),
+    row(ONNX, "ReduceMax", 1, reduce::reduced_type, Computed(|node, outputs| reduce::fold(node, outputs, scalar::MAX, Scalar::Unknown)), Formula(|node, outputs| reduce::work(node, outputs, Counts::ZERO, Counts::ZERO)), Streamed, Weights::None),
+    row(ONNX, "ReduceMean", 1, reduce::reduced_type, Computed(reduce::mean), Formula(|node, outputs| reduce::work(node, outputs, Counts::ZERO, Counts::div(1))), Streamed, Weights::None),
+    row(ONNX, "ReduceMin", 1, reduce::reduced_type, Computed(|node, outputs| reduce::fold(node, outputs, scalar::MIN, Scalar::Unknown)), Formula(|node, outputs| reduce::work(node, outputs, Counts::ZERO, Counts::ZERO)), Streamed, Weights::None),
+    row(ONNX, "ReduceProd", 1, reduce::reduced_type, Computed(|node, outputs| reduce::fold(node, outputs, scalar::MUL, Scalar::Int(1))), Formula(|node, outputs| reduce::work(node, outputs, Counts::ZERO, Counts::ZERO)), Streamed, Weights::None),
+    row(ONNX, "ReduceSum", 1, reduce::reduced_type, Computed(|node, outputs| reduce::fold(node, outputs, scalar::ADD, Scalar::Int(0))), Formula(|node, outputs| reduce::work(node, outputs, Counts::ZERO, Counts::ZERO)), Streamed, Weights::None),
+    row(ONNX, "ReduceSumSquare", 1, reduce::reduced_type, Opaque, Formula(|node, outputs| reduce::work(node, outputs, Counts::alu(1), Counts::ZERO)), Streamed, Weights::None),
+    row(ONNX, "TopK", 1, along_axis::top_k_type, Computed(along_axis::top_k), Formula(along_axis::top_k_work), Streamed, Weights::None),
 
     // Convolution
     row(ONNX, "CausalConvWithState", 27, conv::causal_conv, Opaque, Formula(conv::causal_conv_work), Streamed, Weights::At(&[1, 2])),
@@ -173,11 +175,11 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "RoiAlign", 10, pool::roi_align, Opaque, Formula(pool::roi_align_work), Streamed, Weights::None),
 
     // Matrix products
-    unsupported(ONNX, "Det", 11, "no rule yet"),
-    unsupported(ONNX, "Gemm", 1, "no rule yet"),
-    unsupported(ONNX, "MatMul", 1, "no rule yet"),
-    unsupported(ONNX, "MatMulInteger", 10, "no rule yet"),
-    unsupported(ONNX, "QLinearMatMul", 10, "no rule yet"),
+    row(ONNX, "Det", 11, matmul::det, Opaque, Formula(matmul::det_work), Streamed, Weights::None),
+    row(ONNX, "Gemm", 1, matmul::gemm, Opaque, Formula(matmul::gemm_work), Streamed, Weights::At(&[0, 1, 2])),
+    row(ONNX, "MatMul", 1, matmul::matmul, Opaque, Formula(matmul::matmul_work), Streamed, Weights::At(&[0, 1])),
+    row(ONNX, "MatMulInteger", 10, matmul::matmul_integer, Opaque, Formula(matmul::matmul_integer_work), Streamed, Weights::Quantized { values: &[0, 1], parameters: &[2, 3] }),
+    row(ONNX, "QLinearMatMul", 10, matmul::qlinear_matmul, Opaque, Formula(matmul::qlinear_matmul_work), Streamed, Weights::Quantized { values: &[0, 3], parameters: &[1, 2, 4, 5, 6, 7] }),
 
     // Einsum
     unsupported(ONNX, "Einsum", 12, "no rule yet"),
@@ -194,24 +196,24 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "RNN", 1, rnn::one_state, Opaque, Formula(rnn::rnn), Streamed, Weights::At(&[1, 2, 3])),
 
     // Normalisation, softmax and losses
-    unsupported(ONNX, "BatchNormalization", 1, "no rule yet"),
-    unsupported(ONNX, "GroupNormalization", 18, "no rule yet"),
-    unsupported(ONNX, "Hardmax", 1, "no rule yet"),
-    unsupported(ONNX, "InstanceNormalization", 1, "no rule yet"),
-    unsupported(ONNX, "LRN", 1, "no rule yet"),
-    unsupported(ONNX, "LayerNormalization", 17, "no rule yet"),
-    unsupported(ONNX, "LogSoftmax", 1, "no rule yet"),
-    unsupported(ONNX, "LpNormalization", 1, "no rule yet"),
-    unsupported(ONNX, "MeanVarianceNormalization", 9, "no rule yet"),
-    unsupported(ONNX, "NegativeLogLikelihoodLoss", 12, "no rule yet"),
-    unsupported(ONNX, "RMSNormalization", 23, "no rule yet"),
-    unsupported(ONNX, "Softmax", 1, "no rule yet"),
-    unsupported(ONNX, "SoftmaxCrossEntropyLoss", 12, "no rule yet"),
+    row(ONNX, "BatchNormalization", 1, norm::batch_type, Opaque, Formula(norm::batch), Streamed, Weights::Normalization { affine: &[1, 2], statistics: &[3, 4] }),
+    row(ONNX, "GroupNormalization", 18, norm::group_type, Opaque, Formula(norm::group), Streamed, Weights::Normalization { affine: &[1, 2], statistics: &[] }),
+    row(ONNX, "Hardmax", 1, norm::softmax_type, Opaque, PerInput(Counts::int(1)), Streamed, Weights::None),
+    row(ONNX, "InstanceNormalization", 1, norm::instance_type, Opaque, Formula(norm::instance), Streamed, Weights::Normalization { affine: &[1, 2], statistics: &[] }),
+    row(ONNX, "LRN", 1, norm::local_response_type, Opaque, Formula(norm::local_response), Streamed, Weights::None),
+    row(ONNX, "LayerNormalization", 17, norm::layer_type, Opaque, Formula(norm::layer), Streamed, Weights::Normalization { affine: &[1, 2], statistics: &[] }),
+    row(ONNX, "LogSoftmax", 1, norm::softmax_type, Opaque, Formula(norm::log_softmax), Streamed, Weights::None),
+    row(ONNX, "LpNormalization", 1, norm::lp_type, Opaque, Formula(norm::lp), Streamed, Weights::None),
+    row(ONNX, "MeanVarianceNormalization", 9, norm::mean_variance_type, Opaque, Formula(norm::mean_variance), Streamed, Weights::None),
+    row(ONNX, "NegativeLogLikelihoodLoss", 12, norm::likelihood_loss_type, Opaque, Formula(norm::likelihood_loss), Streamed, Weights::None),
+    row(ONNX, "RMSNormalization", 23, norm::rms_type, Opaque, Formula(norm::rms), Streamed, Weights::Normalization { affine: &[1], statistics: &[] }),
+    row(ONNX, "Softmax", 1, norm::softmax_type, Opaque, PerInput(norm::SOFTMAX), Streamed, Weights::None),
+    row(ONNX, "SoftmaxCrossEntropyLoss", 12, norm::cross_entropy_loss_type, Opaque, Formula(norm::cross_entropy_loss), Streamed, Weights::None),
 
     // Quantisation
-    unsupported(ONNX, "DequantizeLinear", 10, "no rule yet"),
-    unsupported(ONNX, "DynamicQuantizeLinear", 11, "no rule yet"),
-    unsupported(ONNX, "QuantizeLinear", 10, "no rule yet"),
+    row(ONNX, "DequantizeLinear", 10, quantize::dequantize_linear, Opaque, Formula(quantize::dequantize_linear_work), Streamed, Weights::Quantized { values: &[0], parameters: &[1, 2] }),
+    row(ONNX, "DynamicQuantizeLinear", 11, quantize::dynamic_quantize_linear, Opaque, PerInput(quantize::DYNAMIC_QUANTIZE), Streamed, Weights::None),
+    row(ONNX, "QuantizeLinear", 10, quantize::quantize_linear, Opaque, Formula(quantize::quantize_linear_work), Streamed, Weights::Quantized { values: &[0], parameters: &[1, 2] }),
 
     // Layout
     unsupported(ONNX, "CenterCropPad", 18, "no rule yet"),
