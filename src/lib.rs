@@ -4,5 +4,6 @@ pub mod device;
 pub mod graph;
 pub mod onnx;
 pub mod ops;
+pub mod predict;
 pub mod tensor;
 pub mod units;
