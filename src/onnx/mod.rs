@@ -1,13 +1,19 @@
 //! The ONNX wire format: from bytes to messages, without touching a weight.
 //!
-//! A model is decoded by prost over a memory map. Weights stay where they are: in the map as a range
-//! of bytes, or in an external file that is never opened. Imports nothing of ours.
+//! A model is decoded by prost over a memory map. Weights stay where they are: in the map as a range of
+//! bytes, or in an external file that is never opened. Before prost sees a file, a survey walks its
+//! messages: it knows what prost cannot say (what kind of file it is instead, where it is cut off, what
+//! it would take in memory) and so a hostile file costs no more than a stated multiple of its size.
+//!
+//! model back with or without weights. Refuses: meaning. No shape is inferred here, no operator known,
 
 mod error;
+mod looks;
 mod payload;
 mod read;
 pub mod schema;
+mod survey;
 
-pub use error::ReadError;
+pub use error::{Problem, ReadError};
 pub use payload::{External, Payload, external, payload};
 pub use read::{Model, decode, read};
