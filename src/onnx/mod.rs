@@ -5,8 +5,11 @@
 //! messages: it knows what prost cannot say (what kind of file it is instead, where it is cut off, what
 //! it would take in memory) and so a hostile file costs no more than a stated multiple of its size.
 //!
+//! Owns: reading, the place and the small values of a tensor's elements, external data, and writing a
 //! model back with or without weights. Refuses: meaning. No shape is inferred here, no operator known,
+//! no weight read beyond the few elements someone asks for. Imports nothing of ours.
 
+mod elements;
 mod error;
 mod looks;
 mod payload;
@@ -14,6 +17,7 @@ mod read;
 pub mod schema;
 mod survey;
 
+pub use elements::{floats, ints, strings};
 pub use error::{Problem, ReadError};
 pub use payload::{External, Payload, external, payload};
 pub use read::{Model, decode, read};
