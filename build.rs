@@ -65,9 +65,8 @@ fn compile(package: &str, schema: &str) -> Result<(), Box<dyn Error>> {
 fn layout_of(message: &MessageDescriptor) -> String {
     let fields: String = message.fields().map(|field| field_of(message.name(), &field)).collect();
     format!(
-        "pub(in crate::onnx) static {}: Message = Message {{ name: {:?}, fields: &[\n{fields}] }};\n",
-        static_name(message),
-        message.name()
+        "pub(in crate::onnx) static {}: Message = Message {{ fields: &[\n{fields}] }};\n",
+        static_name(message)
     )
 }
 

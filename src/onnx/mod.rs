@@ -11,13 +11,17 @@
 
 mod elements;
 mod error;
+mod external;
 mod looks;
 mod payload;
 mod read;
 pub mod schema;
 mod survey;
+mod tensors;
 
 pub use elements::{floats, ints, strings};
 pub use error::{Problem, ReadError};
+pub use external::{ExternalFile, Presence, external_files};
 pub use payload::{External, Payload, external, payload};
 pub use read::{Model, decode, read};
+pub use tensors::each_tensor;

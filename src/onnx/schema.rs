@@ -19,7 +19,6 @@ pub(super) mod layout {
 
     /// A message of the format.
     pub(in crate::onnx) struct Message {
-        pub(in crate::onnx) name: &'static str,
         /// In the order of the schema.
         pub(in crate::onnx) fields: &'static [Field],
     }
