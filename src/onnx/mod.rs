@@ -16,12 +16,16 @@ mod looks;
 mod payload;
 mod read;
 pub mod schema;
+mod strip;
 mod survey;
 mod tensors;
+mod write;
 
 pub use elements::{floats, ints, strings};
 pub use error::{Problem, ReadError};
 pub use external::{ExternalFile, Presence, external_files};
 pub use payload::{External, Payload, external, payload};
 pub use read::{Model, decode, read};
+pub use strip::{StripOptions, StripReport, strip};
 pub use tensors::each_tensor;
+pub use write::{WriteError, write};
