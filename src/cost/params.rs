@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{CostError, LayerCost};
 use crate::graph::{Source, TypedGraph, TypedNode, ValueId};
 use crate::ops::{Rule, Weights};
-use crate::tensor::{ElementType, Type};
+use crate::tensor::{ElementType, TensorType, Type};
 
 /// Parameters, by what they are for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -65,8 +65,8 @@ pub fn assign(graph: &TypedGraph, layers: &mut [LayerCost]) -> Result<Vec<ValueI
         if node.folded || node.call {
             continue;
         }
-        for (id, kind) in weights(graph, node) {
-            let more = parameter(graph, id, kind, &mut counted).ok_or(CostError)?;
+        for weight in weights(graph, node) {
+            let more = parameter(graph, &weight, &mut counted).ok_or(CostError)?;
             layer.params = layer.params.plus(more).ok_or(CostError)?;
         }
         if let Some(more) = attributes(graph, node) {
@@ -85,36 +85,58 @@ pub fn assign(graph: &TypedGraph, layers: &mut [LayerCost]) -> Result<Vec<ValueI
         .collect())
 }
 
+/// A constant input of a node that is a parameter.
+struct Weight {
+    id: ValueId,
+    kind: Kind,
+    /// How many elements it stands for, where its type does not say: packed weights.
+    elements: Option<u64>,
+}
+
 /// Constant inputs of a node that are parameters.
-fn weights(graph: &TypedGraph, node: &TypedNode) -> Vec<(ValueId, Kind)> {
+fn weights(graph: &TypedGraph, node: &TypedNode) -> Vec<Weight> {
     let Some(Rule::Costed(rules)) = node.operator.map(|operator| &operator.rule) else { return vec![] };
-    let at = |positions: &[usize], kind| {
-        let ids = positions.iter().filter_map(|position| node.inputs.get(*position).copied().flatten());
-        ids.map(|id| (id, kind)).collect::<Vec<_>>()
+    let mut found = vec![];
+    let mut at = |positions: &[usize], kind, keep: fn(&TensorType) -> bool| {
+        for position in positions {
+            let Some(id) = node.inputs.get(*position).copied().flatten() else { continue };
+            let value = graph.values.get(id).filter(|value| value.constant);
+            if value.and_then(|value| value.ty.tensor()).is_some_and(keep) {
+                let elements = match rules.weights {
+                    Weights::Packed { logical, .. } => graph.view(node, |view| logical(view, *position)),
+                    _ => None,
+                };
+                found.push(Weight { id, kind, elements });
+            }
+        }
     };
-    let mut found = match rules.weights {
-        Weights::None | Weights::Attributes(_) => vec![],
-        Weights::At(positions) => at(positions, Kind::Weight),
+    let any = |_: &TensorType| true;
+    match rules.weights {
+        Weights::None | Weights::Attributes(_) => {}
+        Weights::At(positions) => at(positions, Kind::Weight, is_trained),
         Weights::Operands => {
-            let ids = node.inputs.iter().flatten().copied();
-            ids.filter(|id| is_model_data(graph, *id)).map(|id| (id, Kind::Weight)).collect()
+            let all: Vec<usize> = (0..node.inputs.len()).collect();
+            at(&all, Kind::Weight, |tensor| {
+                tensor.element.is_float() && tensor.shape.as_ref().is_some_and(|shape| !shape.is_empty())
+            });
         }
         Weights::Normalization { affine, statistics } => {
-            [at(affine, Kind::Weight), at(statistics, Kind::Statistic)].concat()
+            at(affine, Kind::Weight, any);
+            at(statistics, Kind::Statistic, any);
         }
-        Weights::Quantized { values, parameters } => {
-            [at(values, Kind::Weight), at(parameters, Kind::Quantization)].concat()
+        Weights::Quantized { values, parameters } | Weights::Packed { values, parameters, .. } => {
+            at(values, Kind::Weight, any);
+            at(parameters, Kind::Quantization, any);
         }
-    };
-    found.retain(|(id, _)| graph.values.get(*id).is_some_and(|value| value.constant));
+    }
     found
 }
 
-/// A floating-point tensor of rank 1 or more.
-fn is_model_data(graph: &TypedGraph, id: ValueId) -> bool {
-    graph.values.get(id).and_then(|value| value.ty.tensor()).is_some_and(|tensor| {
-        tensor.element.is_float() && tensor.shape.as_ref().is_some_and(|shape| !shape.is_empty())
-    })
+/// Whether a table holds trained numbers: floating-point ones, or quantised to 8 bits or fewer. Wider
+/// integers are indices.
+fn is_trained(tensor: &TensorType) -> bool {
+    let narrow = tensor.element.is_integer() && tensor.element.bits().is_some_and(|bits| bits <= 8);
+    tensor.element.is_float() || narrow
 }
 
 /// Parameters in attributes.
@@ -126,9 +148,9 @@ fn attributes(graph: &TypedGraph, node: &TypedNode) -> Option<Params> {
 }
 
 /// One parameter, unless it is counted already. `None` on overflow.
-fn parameter(graph: &TypedGraph, id: ValueId, kind: Kind, counted: &mut HashSet<ValueId>) -> Option<Params> {
+fn parameter(graph: &TypedGraph, weight: &Weight, counted: &mut HashSet<ValueId>) -> Option<Params> {
     let mut total = Params::default();
-    let root = root(graph, id, &mut |scale| {
+    let root = root(graph, weight.id, &mut |scale| {
         if counted.insert(scale) {
             let (elements, bytes) = size(graph, scale);
             total = total.plus(Params { quant: elements, bytes, ..Params::default() }).unwrap_or(total);
@@ -137,8 +159,9 @@ fn parameter(graph: &TypedGraph, id: ValueId, kind: Kind, counted: &mut HashSet<
     if !counted.insert(root) {
         return Some(total);
     }
-    let (elements, bytes) = size(graph, root);
-    total.plus(match kind {
+    let (stored, bytes) = size(graph, root);
+    let elements = weight.elements.unwrap_or(stored);
+    total.plus(match weight.kind {
         Kind::Weight => Params { elements, bytes, ..Params::default() },
         Kind::Statistic => Params { elements, norm_stats: elements, bytes, ..Params::default() },
         Kind::Quantization => Params { quant: elements, bytes, ..Params::default() },

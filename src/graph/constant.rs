@@ -6,8 +6,9 @@ use crate::onnx::schema::attribute_proto::AttributeType;
 use crate::onnx::schema::{
     AttributeProto, SparseTensorProto, TensorProto, TypeProto, tensor_shape_proto, type_proto,
 };
+use crate::onnx::{floats, ints, payload};
 use crate::ops::Attribute;
-use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Shape, TensorType, Type};
+use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, Shape, TensorType, Type};
 
 /// Floating-point constants with more elements than this are weights, not parameters of a shape, and
 /// reading them would touch pages of the file for nothing.
@@ -40,7 +41,13 @@ pub fn elements(tensor: &TensorProto) -> Option<Elements> {
     if count > most {
         return None;
     }
-    decode(tensor, element, usize::try_from(count).ok()?)
+    let count = usize::try_from(count).ok()?;
+    let (payload, code) = (payload(tensor), element.onnx_code());
+    if element.is_float() {
+        return Some(floats(&payload, code, count)?.into_iter().map(Scalar::Float).collect());
+    }
+    let scalar = if element == ElementType::Bool { |n| Scalar::Bool(n != 0) } else { Scalar::Int };
+    Some(ints(&payload, code, count)?.into_iter().map(scalar).collect())
 }
 
 /// The type that a model declares, its named and unnamed dimensions resolved by `dim`
@@ -112,7 +119,7 @@ pub fn attribute(proto: &AttributeProto) -> Option<Attribute<'_>> {
             Some((Type::Tensor(ty), tensor)) => Attribute::Tensor(ty, elements(tensor)),
             _ => Attribute::Other,
         },
-        AttributeType::SparseTensor => match proto.sparse_tensor.as_ref().map(sparse_type) {
+        AttributeType::SparseTensor => match proto.sparse_tensor.as_ref().map(|sparse| sparse_type(sparse)) {
             Some(Type::Tensor(ty)) => Attribute::Tensor(ty, None),
             _ => Attribute::Other,
         },
@@ -134,62 +141,4 @@ fn guess(proto: &AttributeProto) -> AttributeType {
         _ if !proto.strings.is_empty() => AttributeType::Strings,
         _ => AttributeType::Undefined,
     }
-}
-
-fn varints(chunks: &[bytes::Bytes]) -> Option<Vec<i64>> {
-    let mut out = vec![];
-    for c in chunks {
-        let mut b = c.clone();
-        while !b.is_empty() {
-            out.push(prost::encoding::decode_varint(&mut b).ok()? as i64);
-        }
-    }
-    Some(out)
-}
-fn decode(tensor: &TensorProto, element: ElementType, count: usize) -> Option<Elements> {
-    use crate::onnx::{Payload, payload};
-    use crate::tensor::Scalar;
-    if count == 0 {
-        return Some(vec![]);
-    }
-    let out: Elements = match (payload(tensor), element) {
-        (Payload::Raw(b), ElementType::Int64) => b
-            .chunks_exact(8)
-            .map(|c| Scalar::Int(i64::from_le_bytes(c.try_into().unwrap_or_default())))
-            .collect(),
-        (Payload::Raw(b), ElementType::Int32) => b
-            .chunks_exact(4)
-            .map(|c| Scalar::Int(i32::from_le_bytes(c.try_into().unwrap_or_default()).into()))
-            .collect(),
-        (Payload::Raw(b), ElementType::Float32) => b
-            .chunks_exact(4)
-            .map(|c| Scalar::Float(f32::from_le_bytes(c.try_into().unwrap_or_default()).into()))
-            .collect(),
-        (Payload::Raw(b), ElementType::Float64) => b
-            .chunks_exact(8)
-            .map(|c| Scalar::Float(f64::from_le_bytes(c.try_into().unwrap_or_default())))
-            .collect(),
-        (Payload::Raw(b), ElementType::Bool) => b.iter().map(|c| Scalar::Bool(*c != 0)).collect(),
-        (Payload::Raw(b), ElementType::Uint8) => b.iter().map(|c| Scalar::Int((*c).into())).collect(),
-        (Payload::Raw(b), ElementType::Int8) => b.iter().map(|c| Scalar::Int((*c as i8).into())).collect(),
-        (Payload::Floats(f), ElementType::Float32) => f
-            .concat()
-            .chunks_exact(4)
-            .map(|c| Scalar::Float(f32::from_le_bytes(c.try_into().unwrap_or_default()).into()))
-            .collect(),
-        (Payload::Doubles(f), ElementType::Float64) => f
-            .concat()
-            .chunks_exact(8)
-            .map(|c| Scalar::Float(f64::from_le_bytes(c.try_into().unwrap_or_default())))
-            .collect(),
-        (Payload::Int64s(f), ElementType::Int64) => varints(f)?.into_iter().map(Scalar::Int).collect(),
-        (Payload::Int32s(f), ElementType::Bool) => {
-            varints(f)?.into_iter().map(|n| Scalar::Bool(n != 0)).collect()
-        }
-        (Payload::Int32s(f), e) if e.is_integer() => {
-            varints(f)?.into_iter().map(|n| Scalar::Int(n as i32 as i64)).collect()
-        }
-        _ => return None,
-    };
-    (out.len() == count).then_some(out)
 }
