@@ -17,17 +17,23 @@ mod einsum;
 mod elementwise;
 mod gather;
 mod generate;
+mod grid;
 mod layout;
+mod list;
 mod matmul;
 mod ml;
 mod norm;
 mod pool;
 mod quantize;
 mod reduce;
+mod reshape;
 mod resize;
 mod rnn;
+mod scatter;
+mod select;
 mod sequence;
 mod signal;
+mod slice;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -360,3 +360,46 @@ fn broadcast_dim(a: Dim, b: Dim) -> Result<Dim, (Dim, Dim)> {
         _ => Ok(a.join(b)),
     }
 }
+
+/// The most bytes of an output.
+///
+/// # Errors
+/// [`OpError::UnknownSize`].
+pub fn output_bytes(outputs: &[Type], index: usize) -> Result<u64, OpError> {
+    outputs.get(index).and_then(|ty| ty.bytes().bound()).ok_or(OpError::UnknownSize("an output"))
+}
+
+/// What is known of a dimension that two operands share: the more that either says.
+///
+/// # Errors
+/// [`OpError::Mismatch`] where they cannot be the same number.
+pub fn same_dim(a: Dim, b: Dim) -> Result<Dim, OpError> {
+    if !a.agrees_with(b) {
+        return Err(OpError::Mismatch(format!("dimensions {a} and {b} differ")));
+    }
+    Ok(match (a, b) {
+        (Dim::Exact(n), _) | (_, Dim::Exact(n)) => Dim::Exact(n),
+        (Dim::AtMost(m), Dim::AtMost(n)) => Dim::AtMost(m.min(n)),
+        (Dim::AtMost(n), Dim::Unknown) | (Dim::Unknown, Dim::AtMost(n)) => Dim::AtMost(n),
+        (Dim::Unknown, Dim::Unknown) => Dim::Unknown,
+    })
+}
+
+/// A dimension that is the smaller of a dimension and a number.
+pub fn at_most(dim: Dim, limit: u64) -> Dim {
+    match dim {
+        _ if limit == 0 => Dim::Exact(0),
+        Dim::Exact(n) => Dim::Exact(n.min(limit)),
+        Dim::AtMost(n) => Dim::AtMost(n.min(limit)),
+        Dim::Unknown => Dim::AtMost(limit),
+    }
+}
+
+/// A dimension that is a part of another: as much or less.
+pub fn part_of(dim: Dim) -> Dim {
+    match dim {
+        Dim::Exact(0) | Dim::AtMost(0) => Dim::Exact(0),
+        Dim::Exact(n) | Dim::AtMost(n) => Dim::AtMost(n),
+        Dim::Unknown => Dim::Unknown,
+    }
+}
