@@ -248,16 +248,16 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "Unique", 11, select::unique, Opaque, Formula(select::unique_work), Streamed, Weights::None),
 
     // Constants, ranges and random numbers
-    unsupported(ONNX, "Bernoulli", 15, "no rule yet"),
-    unsupported(ONNX, "Constant", 1, "no rule yet"),
-    unsupported(ONNX, "ConstantOfShape", 9, "no rule yet"),
-    unsupported(ONNX, "EyeLike", 9, "no rule yet"),
-    unsupported(ONNX, "Multinomial", 7, "no rule yet"),
-    unsupported(ONNX, "RandomNormal", 1, "no rule yet"),
-    unsupported(ONNX, "RandomNormalLike", 1, "no rule yet"),
-    unsupported(ONNX, "RandomUniform", 1, "no rule yet"),
-    unsupported(ONNX, "RandomUniformLike", 1, "no rule yet"),
-    unsupported(ONNX, "Range", 11, "no rule yet"),
+    row(ONNX, "Bernoulli", 15, generate::like_input, Random, PerOutput(Counts::rng(1)), Streamed, Weights::None),
+    row(ONNX, "Constant", 1, generate::constant, Computed(generate::constant_value), Free, View, Weights::None),
+    row(ONNX, "ConstantOfShape", 9, generate::constant_of_shape, Computed(generate::constant_of_shape_value), Free, Traffic::Formula(generate::written_only), Weights::None),
+    row(ONNX, "EyeLike", 9, generate::eye_like, Computed(generate::eye_like_value), Free, Traffic::Formula(generate::written_only), Weights::None),
+    row(ONNX, "Multinomial", 7, generate::multinomial, Random, Formula(generate::multinomial_work), Streamed, Weights::None),
+    row(ONNX, "RandomNormal", 1, generate::random, Random, PerOutput(Counts::rng(1)), Streamed, Weights::None),
+    row(ONNX, "RandomNormalLike", 1, generate::like_input, Random, PerOutput(Counts::rng(1)), Traffic::Formula(generate::written_only), Weights::None),
+    row(ONNX, "RandomUniform", 1, generate::random, Random, PerOutput(Counts::rng(1)), Streamed, Weights::None),
+    row(ONNX, "RandomUniformLike", 1, generate::like_input, Random, PerOutput(Counts::rng(1)), Traffic::Formula(generate::written_only), Weights::None),
+    row(ONNX, "Range", 11, generate::range, Computed(generate::range_value), Formula(generate::range_work), Traffic::Formula(generate::written_only), Weights::None),
 
     // Resampling and images
     unsupported(ONNX, "AffineGrid", 20, "no rule yet"),
