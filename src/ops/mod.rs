@@ -36,6 +36,7 @@ mod signal;
 mod slice;
 #[cfg(test)]
 pub(crate) mod testing;
+mod text;
 
 pub use node::{Attribute, Attributes, Node, OpError, Operand};
 pub use table::{OPERATORS, find};

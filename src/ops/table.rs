@@ -13,7 +13,7 @@ use super::{Costed, Counts, Operator, Rule, ShapeRule, Traffic, Values, Weights,
 #[rustfmt::skip]
 use super::{
     attention, contrib, conv, einsum, elementwise, gather, generate, layout, matmul, ml, norm, pool, quantize, reduce,
-    reshape, resize, rnn, scatter, select, sequence, signal, slice,
+    reshape, resize, rnn, scatter, select, sequence, signal, slice, text,
 };
 
 /// ai.onnx.
@@ -275,22 +275,22 @@ pub static OPERATORS: &[Operator] = &[
     unsupported(ONNX, "STFT", 17, "no rule yet"),
 
     // Sequences, optionals and strings
-    unsupported(ONNX, "ConcatFromSequence", 11, "no rule yet"),
-    unsupported(ONNX, "Optional", 15, "no rule yet"),
-    unsupported(ONNX, "OptionalGetElement", 15, "no rule yet"),
-    unsupported(ONNX, "OptionalHasElement", 15, "no rule yet"),
-    unsupported(ONNX, "RegexFullMatch", 20, "no rule yet"),
-    unsupported(ONNX, "SequenceAt", 11, "no rule yet"),
-    unsupported(ONNX, "SequenceConstruct", 11, "no rule yet"),
-    unsupported(ONNX, "SequenceEmpty", 11, "no rule yet"),
-    unsupported(ONNX, "SequenceErase", 11, "no rule yet"),
-    unsupported(ONNX, "SequenceInsert", 11, "no rule yet"),
-    unsupported(ONNX, "SequenceLength", 11, "no rule yet"),
-    unsupported(ONNX, "SplitToSequence", 11, "no rule yet"),
-    unsupported(ONNX, "StringConcat", 20, "no rule yet"),
-    unsupported(ONNX, "StringNormalizer", 10, "no rule yet"),
-    unsupported(ONNX, "StringSplit", 20, "no rule yet"),
-    unsupported(ONNX, "TfIdfVectorizer", 9, "no rule yet"),
+    row(ONNX, "ConcatFromSequence", 11, sequence::concat_from_sequence, Opaque, Free, Traffic::Formula(sequence::taken_out), Weights::None),
+    row(ONNX, "Optional", 15, sequence::optional, Opaque, Free, View, Weights::None),
+    row(ONNX, "OptionalGetElement", 15, sequence::optional_get, Opaque, Free, View, Weights::None),
+    row(ONNX, "OptionalHasElement", 15, sequence::optional_has, Computed(sequence::optional_has_value), Free, View, Weights::None),
+    row(ONNX, "RegexFullMatch", 20, text::regex_full_match, Opaque, PerInput(Counts::str(1)), Streamed, Weights::None),
+    row(ONNX, "SequenceAt", 11, sequence::at, Opaque, Free, Traffic::Formula(sequence::taken_out), Weights::None),
+    row(ONNX, "SequenceConstruct", 11, sequence::construct, Opaque, Free, Streamed, Weights::Operands),
+    row(ONNX, "SequenceEmpty", 11, sequence::empty, Opaque, Free, View, Weights::None),
+    row(ONNX, "SequenceErase", 11, sequence::erase, Opaque, Free, View, Weights::None),
+    row(ONNX, "SequenceInsert", 11, sequence::insert, Opaque, Free, Traffic::Formula(sequence::insert_traffic), Weights::At(&[1])),
+    row(ONNX, "SequenceLength", 11, sequence::length, Computed(sequence::length_value), Free, View, Weights::None),
+    row(ONNX, "SplitToSequence", 11, sequence::split_to_sequence, Opaque, Free, Streamed, Weights::At(&[0])),
+    row(ONNX, "StringConcat", 20, text::string_concat, Opaque, PerOutput(Counts::str(1)), Streamed, Weights::None),
+    row(ONNX, "StringNormalizer", 10, text::string_normalizer, Opaque, PerInput(Counts::str(1)), Streamed, Weights::None),
+    row(ONNX, "StringSplit", 20, text::string_split, Opaque, PerInput(Counts::str(1)), Streamed, Weights::None),
+    row(ONNX, "TfIdfVectorizer", 9, text::tf_idf_vectorizer, Opaque, Formula(text::tf_idf_work), Streamed, Weights::Attributes(text::tf_idf_weights)),
 
     // Control flow
     subgraph(ONNX, "If", 1),
