@@ -426,7 +426,10 @@ impl<'m> Walker<'m> {
 
 /// The graph that an attribute of a node holds.
 fn body<'m>(node: &'m NodeProto, name: &str) -> Option<&'m GraphProto> {
-    node.attribute.iter().find(|attribute| attribute.name == name).and_then(|attribute| attribute.g.as_deref())
+    node.attribute
+        .iter()
+        .find(|attribute| attribute.name == name)
+        .and_then(|attribute| attribute.g.as_deref())
 }
 
 /// Outputs of a turn: condition (Loop only), carried values, slices of scanned outputs.

@@ -452,3 +452,30 @@ pub fn divided(dim: Dim, parts: u64, what: &str) -> Result<Dim, OpError> {
         _ => Ok(dim.map(|n| n.checked_div(parts))),
     }
 }
+
+/// The most bytes of an output.
+///
+/// # Errors
+/// [`OpError::UnknownSize`].
+pub fn output_bytes(outputs: &[Type], index: usize) -> Result<u64, OpError> {
+    outputs.get(index).and_then(|ty| ty.bytes().bound()).ok_or(OpError::UnknownSize("an output"))
+}
+
+/// A dimension that is the smaller of a dimension and a number.
+pub fn at_most(dim: Dim, limit: u64) -> Dim {
+    match dim {
+        _ if limit == 0 => Dim::Exact(0),
+        Dim::Exact(n) => Dim::Exact(n.min(limit)),
+        Dim::AtMost(n) => Dim::AtMost(n.min(limit)),
+        Dim::Unknown => Dim::AtMost(limit),
+    }
+}
+
+/// A dimension that is a part of another: as much or less.
+pub fn part_of(dim: Dim) -> Dim {
+    match dim {
+        Dim::Exact(0) | Dim::AtMost(0) => Dim::Exact(0),
+        Dim::Exact(n) | Dim::AtMost(n) => Dim::AtMost(n),
+        Dim::Unknown => Dim::Unknown,
+    }
+}

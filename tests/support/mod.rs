@@ -96,12 +96,14 @@ impl With for NodeProto {
     }
 
     fn graph(mut self, name: &str, graph: GraphProto) -> Self {
-        self.attribute.push(AttributeProto { g: Some(graph.into()), ..attribute(name, AttributeType::Graph) });
+        self.attribute
+            .push(AttributeProto { g: Some(graph.into()), ..attribute(name, AttributeType::Graph) });
         self
     }
 
     fn tensor(mut self, name: &str, tensor: TensorProto) -> Self {
-        self.attribute.push(AttributeProto { t: Some(tensor.into()), ..attribute(name, AttributeType::Tensor) });
+        self.attribute
+            .push(AttributeProto { t: Some(tensor.into()), ..attribute(name, AttributeType::Tensor) });
         self
     }
 
