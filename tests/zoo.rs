@@ -48,6 +48,8 @@ struct Recorded {
 #[derive(Debug, Deserialize)]
 struct RecordedBinding {
     inputs: BTreeMap<String, Vec<u64>>,
+    /// Missing where ONNX Runtime refused these inputs.
+    #[serde(default)]
     tensors: HashMap<String, (String, Vec<u64>)>,
 }
 
