@@ -9,6 +9,16 @@
 //! Compared are the bundled models, and the zoo in `$ERGOMETER_ZOO` or else in `../shared/zoo`; without
 //! optimisation a sample of it, for time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "a test fails by panicking, on values it chose"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
