@@ -1,4 +1,9 @@
 //! What a neural network costs, before anyone runs it.
+pub mod cost;
+pub mod device;
+pub mod graph;
 pub mod onnx;
 pub mod ops;
+pub mod predict;
 pub mod tensor;
+pub mod units;

@@ -6,7 +6,7 @@ use super::schema::TensorProto;
 use super::schema::tensor_proto::DataLocation;
 
 /// Where the elements of a tensor are, none of them read.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Payload<'a> {
     /// Little-endian elements in one range of the file.
     Raw(&'a Bytes),
@@ -44,10 +44,13 @@ pub fn payload(tensor: &TensorProto) -> Payload<'_> {
     if let Some(external) = external(tensor) {
         return Payload::External(external);
     }
-    if let Some(raw) = &tensor.raw_data {
+    // Empty raw data beside typed data says nothing; alone it is an empty tensor.
+    if let Some(raw) = &tensor.raw_data
+        && !raw.is_empty()
+    {
         return Payload::Raw(raw);
     }
-    [
+    let typed = [
         Payload::Floats(&tensor.float_data),
         Payload::Doubles(&tensor.double_data),
         Payload::Int32s(&tensor.int32_data),
@@ -56,11 +59,25 @@ pub fn payload(tensor: &TensorProto) -> Payload<'_> {
         Payload::Strings(&tensor.string_data),
     ]
     .into_iter()
-    .find(|payload| !payload.is_empty())
-    .unwrap_or(Payload::Nothing)
+    .find(|payload| !payload.is_empty());
+    typed.or(tensor.raw_data.as_ref().map(Payload::Raw)).unwrap_or(Payload::Nothing)
 }
 
 impl Payload<'_> {
+    /// Bytes that the elements take in this file; none if they are in another.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Raw(raw) => raw.len() as u64,
+            Self::Floats(field)
+            | Self::Doubles(field)
+            | Self::Int32s(field)
+            | Self::Int64s(field)
+            | Self::Uint64s(field)
+            | Self::Strings(field) => field.iter().map(|chunk| chunk.len() as u64).sum(),
+            Self::External(_) | Self::Nothing => 0,
+        }
+    }
+
     /// Whether a typed field holds no element.
     fn is_empty(&self) -> bool {
         match self {

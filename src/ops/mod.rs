@@ -21,7 +21,9 @@ mod einsum;
 mod elementwise;
 mod gather;
 mod generate;
+mod grid;
 mod layout;
+mod list;
 mod logic;
 mod matmul;
 mod ml;
@@ -29,12 +31,17 @@ mod norm;
 mod pool;
 mod quantize;
 mod reduce;
+mod reshape;
 mod resize;
 mod rnn;
+mod scatter;
+mod select;
 mod sequence;
 mod signal;
+mod slice;
 #[cfg(test)]
 pub(crate) mod testing;
+mod text;
 mod window;
 
 pub use node::{Attribute, Attributes, Node, OpError, Operand};

@@ -115,6 +115,13 @@ impl<'a> FromIterator<(&'a str, Attribute<'a>)> for Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
+    /// These attributes and more.
+    #[must_use]
+    pub fn with(mut self, more: impl IntoIterator<Item = (&'a str, Attribute<'a>)>) -> Self {
+        self.0.extend(more);
+        self
+    }
+
     /// The attribute of that name.
     pub fn get(&self, name: &str) -> Option<&Attribute<'a>> {
         self.0.iter().find(|(found, _)| *found == name).map(|(_, value)| value)
@@ -362,40 +369,6 @@ fn broadcast_dim(a: Dim, b: Dim) -> Result<Dim, (Dim, Dim)> {
     }
 }
 
-/// The dimensions of an input that must have `N` of them.
-///
-/// # Errors
-/// [`OpError::Rank`] with `expected` in words, and as [`Node::shape`].
-pub fn dims<const N: usize>(node: &Node, input: usize, expected: &'static str) -> Result<[Dim; N], OpError> {
-    let shape = node.shape(input)?;
-    <[Dim; N]>::try_from(shape).map_err(|_| OpError::Rank { input, expected, found: shape.len() })
-}
-
-/// A required attribute that must be a positive integer.
-///
-/// # Errors
-/// [`OpError::MissingAttribute`], or [`OpError::Attribute`] if it is no such number.
-pub fn positive(node: &Node, name: &'static str) -> Result<u64, OpError> {
-    let value = node.int(name)?.ok_or(OpError::MissingAttribute(name))?;
-    u64::try_from(value).ok().filter(|n| *n > 0).ok_or_else(|| OpError::Attribute {
-        name,
-        problem: format!("is {value}, expected a positive number"),
-    })
-}
-
-/// A dimension cut into equal parts.
-///
-/// # Errors
-/// [`OpError::Mismatch`] naming `what` if the parts cannot be equal.
-pub fn divided(dim: Dim, parts: u64, what: &str) -> Result<Dim, OpError> {
-    match dim {
-        Dim::Exact(n) if parts == 0 || !n.is_multiple_of(parts) => {
-            Err(OpError::Mismatch(format!("{what} {n} is no multiple of {parts}")))
-        }
-        _ => Ok(dim.map(|n| n.checked_div(parts))),
-    }
-}
-
 /// One dimension that two operands share: the more precise of what is known of it.
 ///
 /// # Errors
@@ -444,4 +417,65 @@ pub fn vector_length(node: &Node, input: usize) -> Result<usize, OpError> {
         input,
         problem: format!("{length} elements are more than a tensor has dimensions"),
     })
+}
+
+/// The dimensions of an input that must have `N` of them.
+///
+/// # Errors
+/// [`OpError::Rank`] with `expected` in words, and as [`Node::shape`].
+pub fn dims<const N: usize>(node: &Node, input: usize, expected: &'static str) -> Result<[Dim; N], OpError> {
+    let shape = node.shape(input)?;
+    <[Dim; N]>::try_from(shape).map_err(|_| OpError::Rank { input, expected, found: shape.len() })
+}
+
+/// A required attribute that must be a positive integer.
+///
+/// # Errors
+/// [`OpError::MissingAttribute`], or [`OpError::Attribute`] if it is no such number.
+pub fn positive(node: &Node, name: &'static str) -> Result<u64, OpError> {
+    let value = node.int(name)?.ok_or(OpError::MissingAttribute(name))?;
+    u64::try_from(value).ok().filter(|n| *n > 0).ok_or_else(|| OpError::Attribute {
+        name,
+        problem: format!("is {value}, expected a positive number"),
+    })
+}
+
+/// A dimension cut into equal parts.
+///
+/// # Errors
+/// [`OpError::Mismatch`] naming `what` if the parts cannot be equal.
+pub fn divided(dim: Dim, parts: u64, what: &str) -> Result<Dim, OpError> {
+    match dim {
+        Dim::Exact(n) if parts == 0 || !n.is_multiple_of(parts) => {
+            Err(OpError::Mismatch(format!("{what} {n} is no multiple of {parts}")))
+        }
+        _ => Ok(dim.map(|n| n.checked_div(parts))),
+    }
+}
+
+/// The most bytes of an output.
+///
+/// # Errors
+/// [`OpError::UnknownSize`].
+pub fn output_bytes(outputs: &[Type], index: usize) -> Result<u64, OpError> {
+    outputs.get(index).and_then(|ty| ty.bytes().bound()).ok_or(OpError::UnknownSize("an output"))
+}
+
+/// A dimension that is the smaller of a dimension and a number.
+pub fn at_most(dim: Dim, limit: u64) -> Dim {
+    match dim {
+        _ if limit == 0 => Dim::Exact(0),
+        Dim::Exact(n) => Dim::Exact(n.min(limit)),
+        Dim::AtMost(n) => Dim::AtMost(n.min(limit)),
+        Dim::Unknown => Dim::AtMost(limit),
+    }
+}
+
+/// A dimension that is a part of another: as much or less.
+pub fn part_of(dim: Dim) -> Dim {
+    match dim {
+        Dim::Exact(0) | Dim::AtMost(0) => Dim::Exact(0),
+        Dim::Exact(n) | Dim::AtMost(n) => Dim::AtMost(n),
+        Dim::Unknown => Dim::Unknown,
+    }
 }

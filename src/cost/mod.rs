@@ -1,0 +1,250 @@
+//! Counting: what each node of a typed graph costs, what it all adds up to, and what is missing.
+//!
+//! Nothing is silently zero: a node whose cost is not known is in [`ModelCost::uncosted`] with its
+//! reason, and the totals say that they are not complete.
+
+mod liveness;
+mod params;
+
+use std::collections::BTreeMap;
+
+use crate::graph::{Trips, TypedGraph, TypedNode, ValueId};
+use crate::ops::{Bytes, Confidence, Costed, Counts, Moved, Node, OpError, Rule, Traffic, counts};
+use crate::tensor::{ElementType, Type};
+
+pub use params::Params;
+
+/// What one node costs, all its turns together.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LayerCost {
+    /// Operations.
+    pub counts: Counts,
+    /// Parameters that this node is the first to use.
+    pub params: Params,
+    /// Bytes of activations read.
+    pub bytes_read: u64,
+    /// Bytes of constants read.
+    pub bytes_weights: u64,
+    /// Bytes written.
+    pub bytes_written: u64,
+    /// How often it runs; 0 in a branch that is not taken.
+    pub repeat: u64,
+}
+
+/// A node whose cost is not known.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Uncosted {
+    /// Index of the node in [`TypedGraph::nodes`].
+    pub node: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a model costs.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ModelCost {
+    /// One entry a node, in the order of [`TypedGraph::nodes`].
+    pub layers: Vec<LayerCost>,
+    /// Sums over the layers.
+    pub totals: Totals,
+    /// Nodes whose cost is not known: the totals are lower bounds if there are any.
+    pub uncosted: Vec<Uncosted>,
+    /// Initializers that no node uses: bytes, not counted as parameters.
+    pub dead: Vec<ValueId>,
+}
+
+/// Sums over the layers of a model.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Totals {
+    /// Operations.
+    pub counts: Counts,
+    /// `2·macs + alu + div + trans`.
+    pub flops: u64,
+    /// MACs by the element types of their factors: `float32`, `float16×uint4`.
+    pub macs_by_type: BTreeMap<String, u64>,
+    /// Parameters, each tensor once.
+    pub params: Params,
+    /// Bytes of activations read.
+    pub bytes_read: u64,
+    /// Bytes of constants read.
+    pub bytes_weights: u64,
+    /// Bytes written.
+    pub bytes_written: u64,
+    /// The most memory that activations take at once: see [`liveness`].
+    pub peak_activation_bytes: Option<u64>,
+    /// Whether every node that runs is counted.
+    pub complete: bool,
+    /// Nodes, bodies included.
+    pub nodes: u64,
+    /// Nodes whose cost is known, constant-folded ones included.
+    pub costed_nodes: u64,
+}
+
+/// Why a model cannot be counted.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the totals do not fit in 64 bits")]
+pub struct CostError;
+
+/// Counts a typed graph.
+///
+/// # Errors
+/// [`CostError`] if a sum over the layers does not fit in 64 bits. A count of one node that does not fit
+/// is that node's problem, and listed.
+pub fn count(graph: &TypedGraph) -> Result<ModelCost, CostError> {
+    let mut uncosted = vec![];
+    let mut layers: Vec<LayerCost> = graph
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(index, node)| match layer(graph, node) {
+            Ok(cost) => cost,
+            Err(reason) => {
+                if node.repeat > 0 {
+                    uncosted.push(Uncosted { node: index, reason });
+                }
+                LayerCost { repeat: node.repeat, counts: unknown(), ..LayerCost::default() }
+            }
+        })
+        .collect();
+    for choice in &graph.choices {
+        keep_largest(&mut layers, &choice.branches)?;
+    }
+    let dead = params::assign(graph, &mut layers)?;
+    let mut totals = sum(graph, &layers)?;
+    totals.peak_activation_bytes = liveness::peak(graph);
+    totals.complete = uncosted.is_empty() && graph.nodes.iter().all(|node| node.trips != Trips::Unknown);
+    totals.costed_nodes = totals.nodes.saturating_sub(uncosted.len() as u64);
+    Ok(ModelCost { layers, totals, uncosted, dead })
+}
+
+fn unknown() -> Counts {
+    Counts { confidence: Confidence::Unknown, ..Counts::ZERO }
+}
+
+/// The cost of one node, parameters apart; the reason where it is not known.
+fn layer(graph: &TypedGraph, node: &TypedNode) -> Result<LayerCost, String> {
+    let free = LayerCost { repeat: node.repeat, ..LayerCost::default() };
+    if let Some(problem) = &node.problem {
+        return Err(problem.clone());
+    }
+    if node.call || node.folded {
+        return Ok(free);
+    }
+    let rules = match node.operator.map(|operator| &operator.rule) {
+        Some(Rule::Costed(rules)) => rules,
+        Some(Rule::Subgraph) => return Err("its body is not entered".into()),
+        Some(Rule::Unsupported(reason)) => return Err((*reason).into()),
+        None => return Err("no operator of this name is known".into()),
+    };
+    let outputs = graph.output_types(node);
+    graph.view(node, |view| costed(graph, node, view, rules, &outputs)).map_err(|error| error.to_string())
+}
+
+fn costed(
+    graph: &TypedGraph,
+    node: &TypedNode,
+    view: &Node,
+    rules: &Costed,
+    outputs: &[Type],
+) -> Result<LayerCost, OpError> {
+    let mut once = counts(rules, view, outputs)?;
+    let data_dependent = view
+        .inputs
+        .iter()
+        .flatten()
+        .map(|operand| operand.ty)
+        .chain(outputs)
+        .filter_map(Type::tensor)
+        .any(|tensor| tensor.elements().exact().is_none());
+    if data_dependent {
+        once.confidence = once.confidence.max(Confidence::DataDependent);
+    }
+    if node.trips != Trips::Exact {
+        once.confidence = once.confidence.max(Confidence::Bound);
+    }
+    let moved = match rules.traffic {
+        Traffic::View => None,
+        Traffic::Streamed => Some(Moved { read: vec![], written: vec![] }),
+        Traffic::Formula(rule) => Some(rule(view, outputs)?),
+    };
+    let mut cost =
+        LayerCost { counts: once.times(node.repeat)?, repeat: node.repeat, ..LayerCost::default() };
+    let Some(moved) = moved else { return Ok(cost) };
+    let times = |bytes: u64, total: u64| {
+        bytes.checked_mul(node.repeat).and_then(|bytes| total.checked_add(bytes)).ok_or(OpError::Overflow)
+    };
+    let mut seen: Vec<ValueId> = vec![];
+    for (position, id) in node.inputs.iter().enumerate() {
+        let Some(value) = id.and_then(|id| graph.values.get(id)) else { continue };
+        let bytes = size(&value.ty, moved.read.get(position), "an input")?;
+        // An operand that stands at two positions is read once.
+        if id.is_none_or(|id| seen.contains(&id)) {
+            continue;
+        }
+        seen.extend(*id);
+        let total = if value.constant { &mut cost.bytes_weights } else { &mut cost.bytes_read };
+        *total = times(bytes, *total)?;
+    }
+    for (position, ty) in outputs.iter().enumerate() {
+        if node.outputs.get(position).is_some_and(Option::is_some) {
+            let bytes = size(ty, moved.written.get(position), "an output")?;
+            cost.bytes_written = times(bytes, cost.bytes_written)?;
+        }
+    }
+    Ok(cost)
+}
+
+/// Bytes moved of one operand. Strings have no size before they are read and count as none.
+fn size(ty: &Type, part: Option<&Bytes>, what: &'static str) -> Result<u64, OpError> {
+    if let Some(Bytes::Part(bytes)) = part {
+        return Ok(*bytes);
+    }
+    if ty.tensor().is_some_and(|tensor| tensor.element == ElementType::String) {
+        return Ok(0);
+    }
+    ty.bytes().bound().ok_or(OpError::UnknownSize(what))
+}
+
+/// Of branches of which one runs, the one with the most FLOPs is counted.
+fn keep_largest(layers: &mut [LayerCost], branches: &[std::ops::Range<usize>]) -> Result<(), CostError> {
+    let mut largest = (0, 0);
+    for (index, range) in branches.iter().enumerate() {
+        let mut flops = 0u64;
+        for layer in layers.get(range.clone()).unwrap_or_default() {
+            let layer = layer.counts.flops().map_err(|_| CostError)?;
+            flops = flops.checked_add(layer).ok_or(CostError)?;
+        }
+        if flops > largest.1 {
+            largest = (index, flops);
+        }
+    }
+    for (index, range) in branches.iter().enumerate() {
+        if index != largest.0 {
+            for layer in layers.get_mut(range.clone()).unwrap_or_default() {
+                *layer = LayerCost::default();
+            }
+        }
+    }
+    Ok(())
+}
+
+fn sum(graph: &TypedGraph, layers: &[LayerCost]) -> Result<Totals, CostError> {
+    let mut totals = Totals { nodes: graph.nodes.len() as u64, ..Totals::default() };
+    let add = |total: &mut u64, n: u64| {
+        *total = total.checked_add(n).ok_or(CostError)?;
+        Ok(())
+    };
+    for layer in layers {
+        totals.counts = totals.counts.plus(layer.counts).map_err(|_| CostError)?;
+        totals.params = totals.params.plus(layer.params).ok_or(CostError)?;
+        add(&mut totals.bytes_read, layer.bytes_read)?;
+        add(&mut totals.bytes_weights, layer.bytes_weights)?;
+        add(&mut totals.bytes_written, layer.bytes_written)?;
+        if let (Some((left, right)), 1..) = (layer.counts.factors, layer.counts.macs) {
+            let key = if left == right { left.to_string() } else { format!("{left}×{right}") };
+            add(totals.macs_by_type.entry(key).or_default(), layer.counts.macs)?;
+        }
+    }
+    totals.flops = totals.counts.flops().map_err(|_| CostError)?;
+    Ok(totals)
+}

@@ -1,0 +1,195 @@
+//! Parameters as a person means them: constants that reach a weight position, each tensor once.
+
+use std::collections::HashSet;
+
+use super::{CostError, LayerCost};
+use crate::graph::{Source, TypedGraph, TypedNode, ValueId};
+use crate::ops::{Rule, Weights};
+use crate::tensor::{ElementType, TensorType, Type};
+
+/// Parameters, by what they are for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Params {
+    /// Elements of weights, biases, tables and normalisation statistics.
+    pub elements: u64,
+    /// Of these, means and variances of normalisation: not trained, kept for inference.
+    pub norm_stats: u64,
+    /// Scales and zero points of quantised values, not in `elements`.
+    pub quant: u64,
+    /// Bytes in which `elements` and `quant` are stored, packed.
+    pub bytes: u64,
+}
+
+impl Params {
+    /// Both together; `None` on overflow.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        Some(Self {
+            elements: self.elements.checked_add(other.elements)?,
+            norm_stats: self.norm_stats.checked_add(other.norm_stats)?,
+            quant: self.quant.checked_add(other.quant)?,
+            bytes: self.bytes.checked_add(other.bytes)?,
+        })
+    }
+}
+
+/// What a parameter is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Weight,
+    Statistic,
+    Quantization,
+}
+
+/// Operators that leave a weight the same weight: what they make of a constant is no new parameter.
+const SAME_WEIGHT: &[&str] = &[
+    "Cast",
+    "CastLike",
+    "BitCast",
+    "DequantizeLinear",
+    "Expand",
+    "Flatten",
+    "Identity",
+    "QuantizeLinear",
+    "Reshape",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+];
+
+/// Gives each layer the parameters that it is the first to use. Returns the initializers that no node uses.
+pub fn assign(graph: &TypedGraph, layers: &mut [LayerCost]) -> Result<Vec<ValueId>, CostError> {
+    let mut counted: HashSet<ValueId> = HashSet::new();
+    let mut used: HashSet<ValueId> = HashSet::new();
+    for (node, layer) in graph.nodes.iter().zip(layers) {
+        used.extend(node.inputs.iter().flatten());
+        if node.folded || node.call {
+            continue;
+        }
+        for weight in weights(graph, node) {
+            let more = parameter(graph, &weight, &mut counted).ok_or(CostError)?;
+            layer.params = layer.params.plus(more).ok_or(CostError)?;
+        }
+        if let Some(more) = attributes(graph, node) {
+            layer.params = layer.params.plus(more).ok_or(CostError)?;
+        }
+    }
+    used.extend(&graph.outputs);
+    Ok(graph
+        .values
+        .iter()
+        .enumerate()
+        .filter(|(id, value)| {
+            matches!(value.source, Source::Initializer(_) | Source::Sparse(_)) && !used.contains(id)
+        })
+        .map(|(id, _)| id)
+        .collect())
+}
+
+/// A constant input of a node that is a parameter.
+struct Weight {
+    id: ValueId,
+    kind: Kind,
+    /// How many elements it stands for, where its type does not say: packed weights.
+    elements: Option<u64>,
+}
+
+/// Constant inputs of a node that are parameters.
+fn weights(graph: &TypedGraph, node: &TypedNode) -> Vec<Weight> {
+    let Some(Rule::Costed(rules)) = node.operator.map(|operator| &operator.rule) else { return vec![] };
+    let mut found = vec![];
+    let mut at = |positions: &[usize], kind, keep: fn(&TensorType) -> bool| {
+        for position in positions {
+            let Some(id) = node.inputs.get(*position).copied().flatten() else { continue };
+            let value = graph.values.get(id).filter(|value| value.constant);
+            if value.and_then(|value| value.ty.tensor()).is_some_and(keep) {
+                let elements = match rules.weights {
+                    Weights::Packed { logical, .. } => graph.view(node, |view| logical(view, *position)),
+                    _ => None,
+                };
+                found.push(Weight { id, kind, elements });
+            }
+        }
+    };
+    let any = |_: &TensorType| true;
+    match rules.weights {
+        Weights::None | Weights::Attributes(_) => {}
+        Weights::At(positions) => at(positions, Kind::Weight, is_trained),
+        Weights::Operands => {
+            let all: Vec<usize> = (0..node.inputs.len()).collect();
+            at(&all, Kind::Weight, |tensor| {
+                tensor.element.is_float() && tensor.shape.as_ref().is_some_and(|shape| !shape.is_empty())
+            });
+        }
+        Weights::Normalization { affine, statistics } => {
+            at(affine, Kind::Weight, any);
+            at(statistics, Kind::Statistic, any);
+        }
+        Weights::Quantized { values, parameters } | Weights::Packed { values, parameters, .. } => {
+            at(values, Kind::Weight, any);
+            at(parameters, Kind::Quantization, any);
+        }
+    }
+    found
+}
+
+/// Whether a table holds trained numbers: floating-point ones, or quantised to 8 bits or fewer. Wider
+/// integers are indices.
+fn is_trained(tensor: &TensorType) -> bool {
+    let narrow = tensor.element.is_integer() && tensor.element.bits().is_some_and(|bits| bits <= 8);
+    tensor.element.is_float() || narrow
+}
+
+/// Parameters in attributes.
+fn attributes(graph: &TypedGraph, node: &TypedNode) -> Option<Params> {
+    let Some(Rule::Costed(rules)) = node.operator.map(|operator| &operator.rule) else { return None };
+    let Weights::Attributes(rule) = rules.weights else { return None };
+    let (elements, bytes) = graph.view(node, |view| rule(view));
+    Some(Params { elements, bytes, ..Params::default() })
+}
+
+/// One parameter, unless it is counted already. `None` on overflow.
+fn parameter(graph: &TypedGraph, weight: &Weight, counted: &mut HashSet<ValueId>) -> Option<Params> {
+    let mut total = Params::default();
+    let root = root(graph, weight.id, &mut |scale| {
+        if counted.insert(scale) {
+            let (elements, bytes) = size(graph, scale);
+            total = total.plus(Params { quant: elements, bytes, ..Params::default() }).unwrap_or(total);
+        }
+    });
+    if !counted.insert(root) {
+        return Some(total);
+    }
+    let (stored, bytes) = size(graph, root);
+    let elements = weight.elements.unwrap_or(stored);
+    total.plus(match weight.kind {
+        Kind::Weight => Params { elements, bytes, ..Params::default() },
+        Kind::Statistic => Params { elements, norm_stats: elements, bytes, ..Params::default() },
+        Kind::Quantization => Params { quant: elements, bytes, ..Params::default() },
+    })
+}
+
+/// The tensor that a constant is a form of: behind transposes, casts and dequantisation.
+/// Scales and zero points met on the way are handed to `scale`.
+fn root(graph: &TypedGraph, id: ValueId, scale: &mut dyn FnMut(ValueId)) -> ValueId {
+    let mut id = id;
+    while let Some(Source::Node(index)) = graph.values.get(id).map(|value| value.source) {
+        let Some(node) = graph.nodes.get(index) else { break };
+        let Some(Some(source)) = node.inputs.first() else { break };
+        if !SAME_WEIGHT.contains(&node.op_type) {
+            break;
+        }
+        if matches!(node.op_type, "DequantizeLinear" | "QuantizeLinear") {
+            node.inputs.iter().skip(1).flatten().for_each(|id| scale(*id));
+        }
+        id = *source;
+    }
+    id
+}
+
+/// Elements and bytes of a constant; a constant of unknown size counts as nothing.
+fn size(graph: &TypedGraph, id: ValueId) -> (u64, u64) {
+    let ty = graph.values.get(id).map(|value| &value.ty);
+    let elements = ty.and_then(Type::tensor).and_then(|tensor| tensor.elements().exact());
+    let string = ty.and_then(Type::tensor).is_some_and(|tensor| tensor.element == ElementType::String);
+    (elements.filter(|_| !string).unwrap_or(0), ty.and_then(|ty| ty.bytes().exact()).unwrap_or(0))
+}

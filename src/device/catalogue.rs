@@ -1,0 +1,225 @@
+//! The devices we know, read from the tables in `catalogue/`, and how a name a person typed finds one.
+
+use std::sync::LazyLock;
+
+use super::{Device, DeviceError, table};
+
+/// Names offered when none fits.
+const SUGGESTIONS: usize = 3;
+/// Least similarity of a suggestion, 0 to 1: half the letters in place.
+const LEAST_SIMILARITY: f64 = 0.5;
+
+/// A set of devices to look names up in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Catalogue {
+    devices: Vec<Device>,
+}
+
+impl Catalogue {
+    /// The catalogue that ships inside the program, read once.
+    #[must_use]
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: LazyLock<Catalogue> = LazyLock::new(|| Catalogue {
+            devices: table::embedded().expect("a test reads the embedded tables"),
+        });
+        &BUILTIN
+    }
+
+    /// All devices: by vendor, then roughly by age.
+    #[must_use]
+    pub fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    /// The device a person means by `name`.
+    ///
+    /// Case and punctuation do not matter and the vendor may be left out: `A100 SXM4 80GB` is
+    /// `nvidia-a100-sxm4-80-gb`. An id, a full name or an alias wins; else all words of `name` must occur in
+    /// the id of exactly one device.
+    ///
+    /// Errors: [`DeviceError::Unknown`] with near misses, [`DeviceError::Ambiguous`] with all candidates.
+    pub fn find(&self, name: &str) -> Result<&Device, DeviceError> {
+        let wanted = squash(name);
+        if let Some(device) = self.devices.iter().find(|device| {
+            let wanted = without_vendor(&wanted, device);
+            keys(device).any(|key| key == wanted)
+        }) {
+            return Ok(device);
+        }
+
+        let words = words(name);
+        let candidates: Vec<&Device> = match words.as_slice() {
+            [] => Vec::new(),
+            _ => self.devices.iter().filter(|device| contains_all(&device.id, &words)).collect(),
+        };
+        match candidates.as_slice() {
+            [] => Err(DeviceError::Unknown { name: name.to_owned(), suggestions: self.near_misses(&wanted) }),
+            [device] => Ok(device),
+            several => Err(DeviceError::Ambiguous {
+                name: name.to_owned(),
+                candidates: several.iter().map(|device| device.id.to_string()).collect(),
+            }),
+        }
+    }
+
+    fn near_misses(&self, wanted: &str) -> Vec<String> {
+        let mut scored: Vec<(f64, &Device)> = self
+            .devices
+            .iter()
+            .map(|device| {
+                let wanted = without_vendor(wanted, device);
+                let nearest = keys(device).map(|key| strsim::normalized_damerau_levenshtein(&key, wanted));
+                (nearest.fold(0.0, f64::max), device)
+            })
+            .filter(|(similarity, _)| *similarity >= LEAST_SIMILARITY)
+            .collect();
+        scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        scored.into_iter().take(SUGGESTIONS).map(|(_, device)| device.id.to_string()).collect()
+    }
+}
+
+/// Lower-case letters and digits only.
+fn squash(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+fn without_vendor<'a>(squashed: &'a str, device: &Device) -> &'a str {
+    squashed.strip_prefix(squash(&device.vendor).as_str()).unwrap_or(squashed)
+}
+
+/// What `device` answers to, squashed and without its vendor.
+fn keys(device: &Device) -> impl Iterator<Item = String> {
+    [&device.id, &device.name]
+        .into_iter()
+        .chain(&device.aliases)
+        .map(|name| without_vendor(&squash(name), device).to_owned())
+}
+
+/// Runs of letters and runs of digits: `a100-80GB` is `a`, `100`, `80`, `gb`.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut last = None;
+    for c in name.chars() {
+        let class = (c.is_ascii_alphabetic(), c.is_ascii_digit());
+        if class != (false, false) {
+            match words.last_mut() {
+                Some(word) if last == Some(class) => word.push(c.to_ascii_lowercase()),
+                _ => words.push(c.to_ascii_lowercase().to_string()),
+            }
+        }
+        last = Some(class);
+    }
+    words
+}
+
+fn contains_all(id: &str, wanted: &[String]) -> bool {
+    let present = words(id);
+    wanted.iter().all(|word| present.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+
+    fn device(name: &str) -> &'static Device {
+        Catalogue::builtin().find(name).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn no_two_devices_answer_to_one_name() {
+        let mut owners = HashMap::new();
+        for device in Catalogue::builtin().devices() {
+            for key in keys(device).collect::<HashSet<_>>() {
+                if let Some(other) = owners.insert(key.clone(), &device.id) {
+                    panic!("{key} names both {other} and {}", device.id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ids_begin_with_their_vendor() {
+        for device in Catalogue::builtin().devices() {
+            assert!(device.id.starts_with(&format!("{}-", device.vendor.to_lowercase())), "{}", device.id);
+        }
+    }
+
+    #[test]
+    fn people_find_devices_by_the_names_they_type() {
+        let cases = [
+            ("nvidia-geforce-rtx-4090", "nvidia-geforce-rtx-4090"),
+            ("NVIDIA GeForce RTX 4090", "nvidia-geforce-rtx-4090"),
+            ("GeForce RTX 4090", "nvidia-geforce-rtx-4090"),
+            ("RTX4090", "nvidia-geforce-rtx-4090"),
+            ("4090", "nvidia-geforce-rtx-4090"),
+            ("nvidia a100", "nvidia-a100-sxm4-80-gb"),
+            ("NVIDIA A100-SXM-80GB", "nvidia-a100-sxm4-80-gb"),
+            ("NVIDIA A100-PCIE-40GB", "nvidia-a100-pcie-40-gb"),
+            ("a100-80gb", "nvidia-a100-sxm4-80-gb"),
+            ("Tesla P100-PCIE-16GB", "nvidia-tesla-p100-pcie-16-gb"),
+            ("Tesla V100-PCIE-32GB", "nvidia-tesla-v100-pcie-32-gb"),
+            ("Tesla T4", "nvidia-tesla-t4"),
+            ("Tesla P4", "nvidia-tesla-p4"),
+            ("AMD Instinct MI210", "amd-radeon-instinct-mi210"),
+            ("NVIDIA H100-SXM-80GB", "nvidia-h100-sxm5-80-gb"),
+            ("NVIDIA A2", "nvidia-a2"),
+            ("NVIDIA L40S", "nvidia-l40s"),
+            ("B200", "nvidia-b200"),
+            ("rtx 2080 ti", "nvidia-geforce-rtx-2080-ti"),
+            ("4060 ti 16", "nvidia-geforce-rtx-4060-ti-16-gb"),
+            ("7900 xtx", "amd-radeon-rx-7900-xtx"),
+            ("mi300x", "amd-radeon-instinct-mi300x"),
+            ("m2-max", "apple-m2-max"),
+            ("Apple M2", "apple-m2"),
+            ("tpu-v5e", "google-tpu-v5e"),
+            ("orin-nano", "nvidia-jetson-orin-nano-8-gb"),
+            ("Arc A770", "intel-arc-a770"),
+            ("gaudi2", "intel-gaudi-2"),
+            ("xeon 8480+", "intel-xeon-platinum-8480-plus"),
+            ("AMD EPYC 7742", "amd-epyc-7742"),
+        ];
+        for (typed, id) in cases {
+            assert_eq!(device(typed).id, id, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_fits_several_devices_lists_them() {
+        let error = Catalogue::builtin().find("RTX 4060 Ti").unwrap_err();
+        let candidates =
+            vec!["nvidia-geforce-rtx-4060-ti-8-gb".to_owned(), "nvidia-geforce-rtx-4060-ti-16-gb".to_owned()];
+        assert_eq!(error, DeviceError::Ambiguous { name: "RTX 4060 Ti".to_owned(), candidates });
+    }
+
+    #[test]
+    fn a_misspelt_name_is_answered_with_near_misses() {
+        for (typed, meant) in [
+            ("rtx-4009", "nvidia-geforce-rtx-4090"),
+            ("h10O", "nvidia-h100-sxm5-80-gb"),
+            ("mi3000x", "amd-radeon-instinct-mi300x"),
+        ] {
+            let Err(DeviceError::Unknown { suggestions, .. }) = Catalogue::builtin().find(typed) else {
+                panic!("{typed} was found");
+            };
+            assert!(
+                suggestions.len() <= 3 && suggestions.iter().any(|id| id == meant),
+                "{typed}: {suggestions:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_laptop_part_is_not_taken_for_its_desktop_namesake() {
+        assert!(matches!(Catalogue::builtin().find("RTX 4090 Laptop GPU"), Err(DeviceError::Unknown { .. })));
+    }
+
+    #[test]
+    fn nonsense_gets_no_suggestion() {
+        for typed in ["", "--", "ламповый", "zzzzzzzzzzzzzzzzzzzz"] {
+            let error = Catalogue::builtin().find(typed).unwrap_err();
+            assert_eq!(error, DeviceError::Unknown { name: typed.to_owned(), suggestions: Vec::new() });
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! Binds the open dimensions of a model's inputs before inference: shapes are integers from then on.
+//!
+//! What the user says comes first, then what the model fixes; the rest gets a stated default by what it
+//! is called and, failing that, by where it stands. Every dimension is reported with its origin.
+
+use std::collections::{HashMap, HashSet};
+
+use super::GraphError;
+use super::constant::declared;
+use crate::onnx::schema::{GraphProto, ValueInfoProto};
+use crate::tensor::{Dim, ElementType, TensorType, Type};
+
+/// What the user fixes before inference.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Request {
+    /// Dimensions by name: `batch`, or `input[0]` for one without a name.
+    pub dims: Vec<(String, u64)>,
+    /// Whole shapes of inputs, which may override dimensions that the model fixes.
+    pub inputs: Vec<(String, Vec<u64>)>,
+    /// The batch dimension, whatever it is called.
+    pub batch: Option<u64>,
+}
+
+/// One dimension of the inputs, and what it was taken to be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Binding {
+    /// Its name in the model, or `input[axis]`.
+    pub name: String,
+    /// Its size.
+    pub value: u64,
+    /// Who says so.
+    pub origin: Origin,
+}
+
+/// Who fixed a dimension.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Origin {
+    /// The user, by name or shape.
+    User,
+    /// The model: a number in the file, or a sum of dimensions that are known.
+    Model,
+    /// Nobody: a stated default.
+    Default,
+}
+
+/// What an open dimension stands for; decides its default.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Role {
+    /// How many independent samples: 1.
+    Batch,
+    /// Tokens or steps that one run handles: 128, or 1 where a cache of past ones comes in.
+    Sequence,
+    /// Tokens of the other sequence of an encoder-decoder: 128, cache or not.
+    Context,
+    /// Tokens already in a cache: 128.
+    Past,
+    /// Past and current tokens together.
+    Total,
+    /// Height or width of an image: 224.
+    Side,
+    /// Colour channels: 3.
+    Channels,
+    /// Frames of a video: 16.
+    Frames,
+    /// Audio samples, one second at 16 kHz: 16,000.
+    Samples,
+}
+
+/// Words in a dimension's name, and the role they give it; the first match wins. A word matches within
+/// the name if it is long, and as a whole part of it (between `_`, `.`, digits) if it is one letter.
+const ROLES: &[(&str, Role)] = &[
+    ("batch", Role::Batch),
+    ("bsz", Role::Batch),
+    ("past", Role::Past),
+    ("cache", Role::Past),
+    ("total", Role::Total),
+    ("encoder", Role::Context),
+    ("context", Role::Context),
+    ("sample", Role::Samples),
+    ("audio", Role::Samples),
+    ("wave", Role::Samples),
+    ("height", Role::Side),
+    ("width", Role::Side),
+    ("channel", Role::Channels),
+    ("frame", Role::Frames),
+    ("seq", Role::Sequence),
+    ("length", Role::Sequence),
+    ("token", Role::Sequence),
+    ("text", Role::Sequence),
+    ("time", Role::Sequence),
+    ("h", Role::Side),
+    ("w", Role::Side),
+    ("t", Role::Sequence),
+    ("n", Role::Batch),
+    ("b", Role::Batch),
+    ("bs", Role::Batch),
+];
+
+/// One dimension of one input.
+struct Slot {
+    input: usize,
+    axis: usize,
+    rank: usize,
+    fixed: Option<u64>,
+    symbol: Option<String>,
+    given: Option<u64>,
+}
+
+/// The inputs of a graph with their dimensions bound.
+pub(super) struct Bound {
+    /// Type of each input of the graph that is no initializer, in order.
+    pub inputs: Vec<(String, Type)>,
+    /// Every dimension with its origin.
+    pub bindings: Vec<Binding>,
+    /// The named dimensions.
+    pub symbols: HashMap<String, u64>,
+}
+
+/// Binds the inputs of a graph.
+///
+/// # Errors
+/// A name that the model does not have, a shape of another rank, or two sizes for one dimension.
+pub(super) fn bind(graph: &GraphProto, request: &Request) -> Result<Bound, GraphError> {
+    let initialized: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    let inputs: Vec<&ValueInfoProto> =
+        graph.input.iter().filter(|input| !initialized.contains(input.name.as_str())).collect();
+    let mut binder = Binder::new(&inputs);
+    for (name, shape) in &request.inputs {
+        binder.shape(name, shape)?;
+    }
+    for (name, value) in &request.dims {
+        binder.dimension(name, *value)?;
+    }
+    if let Some(batch) = request.batch {
+        binder.batch(batch)?;
+    }
+    Ok(binder.finish())
+}
+
+struct Binder<'m> {
+    inputs: &'m [&'m ValueInfoProto],
+    /// Declared types, open dimensions unknown; an unranked input gets the rank that the user gives.
+    types: Vec<Type>,
+    slots: Vec<Slot>,
+    symbols: HashMap<String, (u64, Origin)>,
+}
+
+impl<'m> Binder<'m> {
+    fn new(inputs: &'m [&'m ValueInfoProto]) -> Self {
+        let mut slots = vec![];
+        let types = inputs
+            .iter()
+            .enumerate()
+            .map(|(input, info)| {
+                let mut symbols = HashMap::new();
+                let ty = info.r#type.as_ref().map_or(Type::Unknown, |ty| {
+                    declared(ty, &mut |axis, symbol| {
+                        // Some exporters write `?` for a dimension without a name.
+                        let named = symbol.filter(|name| name.contains(char::is_alphanumeric));
+                        symbols.insert(axis, named.map(str::to_owned));
+                        Dim::Unknown
+                    })
+                });
+                if let Type::Tensor(TensorType { shape: Some(shape), .. }) = &ty {
+                    slots.extend(shape.iter().enumerate().map(|(axis, dim)| Slot {
+                        input,
+                        axis,
+                        rank: shape.len(),
+                        fixed: dim.exact(),
+                        symbol: symbols.remove(&axis).flatten(),
+                        given: None,
+                    }));
+                }
+                ty
+            })
+            .collect();
+        Self { inputs, types, slots, symbols: HashMap::new() }
+    }
+
+    fn name(&self, slot: &Slot) -> String {
+        match &slot.symbol {
+            Some(symbol) => symbol.clone(),
+            None => format!("{}[{}]", self.input_name(slot.input), slot.axis),
+        }
+    }
+
+    fn input_name(&self, input: usize) -> &str {
+        self.inputs.get(input).map_or("", |info| info.name.as_str())
+    }
+
+    fn set_symbol(&mut self, name: &str, value: u64) -> Result<(), GraphError> {
+        match self.symbols.insert(name.to_owned(), (value, Origin::User)) {
+            Some((first, _)) if first != value => {
+                Err(GraphError::Contradiction { name: name.to_owned(), first, second: value })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `--input NAME=SHAPE`.
+    fn shape(&mut self, name: &str, shape: &[u64]) -> Result<(), GraphError> {
+        let Some(input) = self.inputs.iter().position(|info| info.name == name) else {
+            let known = self.inputs.iter().map(|info| info.name.clone()).collect();
+            return Err(GraphError::UnknownName { kind: "input", name: name.to_owned(), known });
+        };
+        let Some(Type::Tensor(ty)) = self.types.get_mut(input) else {
+            return Err(GraphError::InputRank { input: name.to_owned(), expected: 0, found: shape.len() });
+        };
+        match &ty.shape {
+            None => {
+                ty.shape = Some(shape.iter().map(|_| Dim::Unknown).collect());
+                self.slots.extend(shape.iter().enumerate().map(|(axis, value)| Slot {
+                    input,
+                    axis,
+                    rank: shape.len(),
+                    fixed: None,
+                    symbol: None,
+                    given: Some(*value),
+                }));
+                return Ok(());
+            }
+            Some(declared) if declared.len() != shape.len() => {
+                return Err(GraphError::InputRank {
+                    input: name.to_owned(),
+                    expected: declared.len(),
+                    found: shape.len(),
+                });
+            }
+            Some(_) => {}
+        }
+        let mut named = vec![];
+        for slot in self.slots.iter_mut().filter(|slot| slot.input == input) {
+            slot.given = shape.get(slot.axis).copied();
+            named.extend(slot.symbol.clone().zip(slot.given));
+        }
+        named.into_iter().try_for_each(|(symbol, value)| self.set_symbol(&symbol, value))
+    }
+
+    /// `--dim NAME=VALUE`.
+    fn dimension(&mut self, name: &str, value: u64) -> Result<(), GraphError> {
+        if self.slots.iter().any(|slot| slot.symbol.as_deref() == Some(name)) {
+            return self.set_symbol(name, value);
+        }
+        let position = self.slots.iter().position(|slot| slot.symbol.is_none() && self.name(slot) == name);
+        match position.and_then(|index| self.slots.get_mut(index)) {
+            Some(slot) => {
+                slot.given = Some(value);
+                Ok(())
+            }
+            None => {
+                let mut known: Vec<String> = vec![];
+                for slot in self.slots.iter().filter(|slot| slot.fixed.is_none()) {
+                    let name = self.name(slot);
+                    if !known.contains(&name) {
+                        known.push(name);
+                    }
+                }
+                if known.is_empty() {
+                    known.push("no open dimension (--input can override a fixed one)".into());
+                }
+                Err(GraphError::UnknownName { kind: "dimension", name: name.to_owned(), known })
+            }
+        }
+    }
+
+    /// `--batch N`: the dimensions called so; if there is none, the leading dimensions that are open, or
+    /// that are fixed at the same size as the first one.
+    fn batch(&mut self, value: u64) -> Result<(), GraphError> {
+        let symbols: HashSet<String> = self
+            .slots
+            .iter()
+            .filter(|slot| self.role(slot) == Role::Batch)
+            .filter_map(|slot| slot.symbol.clone())
+            .collect();
+        if !symbols.is_empty() {
+            return symbols.iter().try_for_each(|symbol| self.set_symbol(symbol, value));
+        }
+        let leading = |slot: &&mut Slot| slot.axis == 0 && slot.given.is_none();
+        let fixed =
+            self.slots.iter().find(|slot| slot.axis == 0 && slot.rank > 1).and_then(|slot| slot.fixed);
+        let mut found = false;
+        for slot in self.slots.iter_mut().filter(leading) {
+            if slot.fixed.is_none() || (slot.rank > 1 && slot.fixed == fixed) {
+                slot.given = Some(value);
+                found = true;
+            }
+        }
+        if found { Ok(()) } else { Err(GraphError::NoBatch) }
+    }
+
+    /// The role of a slot: by its name, else by its input's name and its position.
+    fn role(&self, slot: &Slot) -> Role {
+        let named = slot.symbol.as_deref().and_then(|symbol| role_of_name(symbol, slot.axis));
+        named.unwrap_or_else(|| self.role_of_position(slot))
+    }
+
+    fn role_of_position(&self, slot: &Slot) -> Role {
+        let name = self.input_name(slot.input).to_lowercase();
+        let is = |words: &[&str]| words.iter().any(|word| name.contains(word));
+        let last = slot.axis + 1 == slot.rank;
+        if is(&["audio", "wave", "speech", "pcm", "waveform"]) && last {
+            return Role::Samples;
+        }
+        if slot.axis == 0 {
+            return Role::Batch;
+        }
+        if is(&["past", "cache"]) && slot.axis + 2 == slot.rank {
+            return Role::Past;
+        }
+        if is(&["mask"]) && self.has_past() {
+            return Role::Total;
+        }
+        let ty = self.types.get(slot.input).and_then(Type::tensor);
+        let image = ty.is_some_and(|ty| ty.element.is_float() || ty.element == ElementType::Uint8);
+        let channels_last = self.slots.iter().any(|other| {
+            other.input == slot.input && other.axis + 1 == slot.rank && matches!(other.fixed, Some(1 | 3 | 4))
+        });
+        match (slot.rank, image) {
+            (4, true) if slot.axis == 1 && !channels_last => Role::Channels,
+            (4, true) => Role::Side,
+            (5, true) if slot.axis >= 3 => Role::Side,
+            (5, true) if slot.axis == 2 => Role::Frames,
+            (5, true) => Role::Channels,
+            _ => Role::Sequence,
+        }
+    }
+
+    fn has_past(&self) -> bool {
+        self.inputs.iter().any(|info| {
+            let name = info.name.to_lowercase();
+            name.contains("past") || name.contains("cache")
+        }) || self.slots.iter().any(|slot| {
+            slot.symbol.as_deref().is_some_and(|symbol| role_of_name(symbol, slot.axis) == Some(Role::Past))
+        })
+    }
+
+    /// Gives every open dimension its default and collects the result.
+    fn finish(mut self) -> Bound {
+        let past = self.has_past();
+        // What is known of a role: a size that the user gives, or one that the file fixes where only that
+        // role can stand (an integer input's tokens, a cache's steps).
+        let given = |role: Role, binder: &Self| {
+            binder.slots.iter().filter(|slot| binder.role(slot) == role).find_map(|slot| {
+                let symbol = slot.symbol.as_deref().and_then(|symbol| binder.symbols.get(symbol));
+                let tokens = binder
+                    .types
+                    .get(slot.input)
+                    .and_then(Type::tensor)
+                    .is_some_and(|ty| ty.element.is_integer());
+                slot.given
+                    .or(symbol.map(|(value, _)| *value))
+                    .or(slot.fixed.filter(|_| tokens || role == Role::Past))
+            })
+        };
+        let current = given(Role::Sequence, &self).unwrap_or(if past { 1 } else { 128 });
+        let before = given(Role::Past, &self)
+            .or_else(|| given(Role::Total, &self).and_then(|total| total.checked_sub(current)))
+            .unwrap_or(128);
+        let known_past = given(Role::Past, &self).is_some();
+        let default = |role: Role| match role {
+            Role::Batch => 1,
+            Role::Sequence => current,
+            Role::Context => 128,
+            Role::Past => before,
+            Role::Total => current.saturating_add(if past { before } else { 0 }),
+            Role::Side => 224,
+            Role::Channels => 3,
+            Role::Frames => 16,
+            Role::Samples => 16_000,
+        };
+
+        // Sums such as `past_sequence_length + 1` follow from their terms, so plain names come first.
+        for sums in [false, true] {
+            for slot in &self.slots {
+                let Some(symbol) = slot.symbol.as_deref().filter(|symbol| symbol.contains('+') == sums)
+                else {
+                    continue;
+                };
+                if self.symbols.contains_key(symbol) {
+                    continue;
+                }
+                let role = self.role(slot);
+                let bound = sum(symbol, &self.symbols).unwrap_or_else(|| {
+                    let derived = role == Role::Total && known_past;
+                    (default(role), if derived { Origin::Model } else { Origin::Default })
+                });
+                self.symbols.insert(symbol.to_owned(), bound);
+            }
+        }
+
+        let mut bindings: Vec<Binding> = vec![];
+        let mut sizes: Vec<(usize, usize, u64)> = vec![];
+        for slot in &self.slots {
+            let symbol = slot.symbol.as_deref().and_then(|symbol| self.symbols.get(symbol)).copied();
+            let (value, origin) = match (slot.given, symbol, slot.fixed) {
+                (Some(value), ..) => (value, Origin::User),
+                (None, Some(bound), _) => bound,
+                (None, None, Some(value)) => (value, Origin::Model),
+                (None, None, None) => (default(self.role(slot)), Origin::Default),
+            };
+            sizes.push((slot.input, slot.axis, value));
+            let name = self.name(slot);
+            if slot.symbol.is_none() || !bindings.iter().any(|binding| binding.name == name) {
+                bindings.push(Binding { name, value, origin });
+            }
+        }
+        for (input, axis, value) in sizes {
+            if let Some(Type::Tensor(TensorType { shape: Some(shape), .. })) = self.types.get_mut(input)
+                && let Some(dim) = shape.get_mut(axis)
+            {
+                *dim = Dim::Exact(value);
+            }
+        }
+        Bound {
+            inputs: self.inputs.iter().map(|info| info.name.clone()).zip(self.types).collect(),
+            bindings,
+            symbols: self.symbols.into_iter().map(|(name, (value, _))| (name, value)).collect(),
+        }
+    }
+}
+
+/// The role that a dimension's name gives it, if it says anything.
+fn role_of_name(name: &str, axis: usize) -> Option<Role> {
+    let name = name.to_lowercase();
+    if name.contains('+') {
+        return Some(Role::Total);
+    }
+    let parts = || name.split(|c: char| !c.is_alphabetic());
+    ROLES
+        .iter()
+        .find(
+            |(word, _)| if word.len() <= 2 { parts().any(|part| part == *word) } else { name.contains(word) },
+        )
+        .map(|(_, role)| *role)
+        // A lone letter says batch only where a batch stands.
+        .filter(|role| *role != Role::Batch || axis == 0 || name.contains("batch"))
+}
+
+/// The value of a name that is a sum of known names and numbers: `past_sequence_length + 1`.
+fn sum(expression: &str, symbols: &HashMap<String, (u64, Origin)>) -> Option<(u64, Origin)> {
+    expression.contains('+').then_some(())?;
+    expression.split('+').map(str::trim).try_fold((0u64, Origin::Model), |(total, origin), term| {
+        let (value, from) = match term.parse::<u64>() {
+            Ok(number) => (number, Origin::Model),
+            Err(_) => *symbols.get(term)?,
+        };
+        let origin = if from == Origin::Default { Origin::Default } else { origin };
+        Some((total.checked_add(value)?, origin))
+    })
+}

@@ -1,0 +1,66 @@
+//! Why inference stops.
+
+use crate::ops::OpError;
+
+/// Why a model cannot be inferred as asked.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum GraphError {
+    /// The model has no graph.
+    #[error("the model has no graph")]
+    NoGraph,
+    /// A node contradicts the shapes that the user asked for.
+    #[error("node \"{node}\" ({op_type}): {error}")]
+    Node {
+        /// Its name, or its first output's.
+        node: String,
+        /// Its operator.
+        op_type: String,
+        /// What does not fit.
+        error: OpError,
+    },
+    /// A dimension or input that the user names is not there.
+    #[error("the model has no {kind} \"{name}\"; it has {}", .known.join(", "))]
+    UnknownName {
+        /// `input` or `dimension`.
+        kind: &'static str,
+        /// As the user wrote it.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A shape that the user gives has another rank than the input.
+    #[error("input \"{input}\" has rank {expected}, but the shape given has rank {found}")]
+    InputRank {
+        /// Its name.
+        input: String,
+        /// Rank in the model.
+        expected: usize,
+        /// Rank given.
+        found: usize,
+    },
+    /// The user gives two sizes for one dimension.
+    #[error("dimension \"{name}\" is given as {first} and as {second}")]
+    Contradiction {
+        /// Its name.
+        name: String,
+        /// One size.
+        first: u64,
+        /// The other.
+        second: u64,
+    },
+    /// `--batch` on a model whose inputs have no batch dimension.
+    #[error("no input has a batch dimension")]
+    NoBatch,
+    /// Bodies and functions expand to too many nodes.
+    #[error("bodies and functions expand to more than {limit} nodes")]
+    TooManyNodes {
+        /// The most that is taken.
+        limit: usize,
+    },
+    /// Bodies and functions are nested too deep, or a function calls itself.
+    #[error("bodies and functions are nested deeper than {limit}: does a function call itself?")]
+    TooDeep {
+        /// The most that is taken.
+        limit: usize,
+    },
+}

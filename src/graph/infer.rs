@@ -1,0 +1,471 @@
+//! Walks the nodes of a model in order and gives every value its type and, where it is small, its elements.
+
+use std::collections::HashMap;
+
+use super::bind::bind;
+use super::constant::{attribute, declared, elements, sparse_type, tensor_type};
+use super::declared::disagreement;
+use super::{GraphError, Request, Source, Trips, TypedGraph, TypedNode, Value, ValueId, Warning, scope};
+use crate::onnx::schema::{FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use crate::ops::{Attributes, Costed, Node, OpError, Rule, Values, find};
+use crate::tensor::{Dim, Elements, MAX_ELEMENTS, Type};
+
+/// The most nodes that bodies and functions may expand to: a hundred times the largest graphs met, and
+/// a bound for a file whose functions call each other in pairs.
+const MAX_NODES: usize = 4_000_000;
+
+/// The most levels of bodies and functions: far above what exporters nest.
+const MAX_DEPTH: usize = 64;
+
+/// The most elements of small values kept at a time (16 bytes each): 64 MB.
+const MAX_KEPT_ELEMENTS: usize = 4 << 20;
+
+/// Infers a model with its open dimensions bound as requested.
+///
+/// An operator without a rule, or a node that its rule refuses, does not stop: its outputs are unknown
+/// (or as declared), and its [`TypedNode::problem`] says why.
+///
+/// # Errors
+/// [`GraphError`]: a request that does not fit the model, including a node that contradicts the shapes
+/// asked for; or a model whose bodies expand without end.
+pub fn infer<'m>(model: &'m ModelProto, request: &Request) -> Result<TypedGraph<'m>, GraphError> {
+    let main = model.graph.as_ref().ok_or(GraphError::NoGraph)?;
+    let bound = bind(main, request)?;
+    let functions = model
+        .functions
+        .iter()
+        .map(|f| ((f.domain.as_str(), f.name.as_str(), f.overload.as_str()), f))
+        .collect();
+    let mut walker = Walker {
+        graph: TypedGraph { bindings: bound.bindings, ..TypedGraph::default() },
+        functions,
+        symbols: bound.symbols,
+        strict: *request != Request::default(),
+        kept: 0,
+    };
+    let mut root = Scope {
+        names: HashMap::with_capacity(main.node.len().saturating_add(main.initializer.len())),
+        parent: None,
+        opsets: opsets(&model.opset_import),
+        attributes: None,
+        path: String::new(),
+        repeat: 1,
+        trips: Trips::Exact,
+        depth: 0,
+    };
+    for ((_, ty), info) in bound.inputs.into_iter().zip(inputs_of(main)) {
+        let id = walker.add(Value {
+            name: &info.name,
+            ty,
+            elements: None,
+            source: Source::Input,
+            constant: false,
+        });
+        root.names.insert(&info.name, id);
+        walker.graph.inputs.push(id);
+    }
+    walker.graph.outputs = walker.walk_graph(main, &mut root)?.into_iter().flatten().collect();
+    Ok(walker.graph)
+}
+
+/// The inputs of a graph that are not just the default of an initializer (IR version 3 lists those too).
+fn inputs_of(graph: &GraphProto) -> impl Iterator<Item = &ValueInfoProto> {
+    let initialized: std::collections::HashSet<&str> =
+        graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+    graph.input.iter().filter(move |input| !initialized.contains(input.name.as_str()))
+}
+
+fn opsets(imports: &[crate::onnx::schema::OperatorSetIdProto]) -> HashMap<&str, i64> {
+    imports.iter().map(|import| (canonical(&import.domain), import.version)).collect()
+}
+
+/// The default domain has two spellings.
+fn canonical(domain: &str) -> &str {
+    if domain == "ai.onnx" { "" } else { domain }
+}
+
+pub(super) struct Walker<'m> {
+    pub(super) graph: TypedGraph<'m>,
+    functions: HashMap<(&'m str, &'m str, &'m str), &'m FunctionProto>,
+    symbols: HashMap<String, u64>,
+    /// Whether a node that contradicts the shapes it sees stops the walk: the user fixed a shape, or a
+    /// branch is on trial.
+    strict: bool,
+    /// Elements of small values kept so far.
+    kept: usize,
+}
+
+/// One graph or function body being walked: what its names mean.
+pub(super) struct Scope<'s, 'm> {
+    names: HashMap<&'m str, ValueId>,
+    /// The graph around a body; functions see none.
+    parent: Option<&'s Scope<'s, 'm>>,
+    opsets: HashMap<&'m str, i64>,
+    /// What attributes of a function's nodes may refer to.
+    attributes: Option<&'s Attributes<'m>>,
+    pub(super) path: String,
+    pub(super) repeat: u64,
+    pub(super) trips: Trips,
+    depth: usize,
+}
+
+impl<'s, 'm> Scope<'s, 'm> {
+    fn lookup(&self, name: &str) -> Option<ValueId> {
+        self.names.get(name).copied().or_else(|| self.parent.and_then(|parent| parent.lookup(name)))
+    }
+
+    /// A body inside this graph: it sees this graph's names and imports.
+    pub(super) fn body<'c>(&'c self, path: String) -> Scope<'c, 'm> {
+        Scope {
+            names: HashMap::new(),
+            parent: Some(self),
+            opsets: self.opsets.clone(),
+            attributes: self.attributes,
+            path,
+            repeat: self.repeat,
+            trips: self.trips,
+            depth: self.depth + 1,
+        }
+    }
+}
+
+/// What is known of a value that enters or leaves a body.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Known {
+    pub(super) ty: Type,
+    pub(super) elements: Option<Elements>,
+    pub(super) constant: bool,
+}
+
+impl Known {
+    pub(super) const UNKNOWN: Self = Self { ty: Type::Unknown, elements: None, constant: false };
+
+    /// What is known of a value that is either of the two.
+    pub(super) fn join(&self, other: &Self) -> Self {
+        Self {
+            ty: self.ty.join(&other.ty),
+            elements: if self.elements == other.elements { self.elements.clone() } else { None },
+            constant: self.constant && other.constant,
+        }
+    }
+}
+
+impl<'m> Walker<'m> {
+    pub(super) fn add(&mut self, mut value: Value<'m>) -> ValueId {
+        if let Some(elements) = &value.elements {
+            match self.kept.checked_add(elements.len()).filter(|kept| *kept <= MAX_KEPT_ELEMENTS) {
+                Some(kept) => self.kept = kept,
+                None => value.elements = None,
+            }
+        }
+        self.graph.values.push(value);
+        self.graph.values.len() - 1
+    }
+
+    /// Walks so that a node that contradicts its shapes is an error.
+    pub(super) fn strictly<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
+        self.with_strictness(true, walk)
+    }
+
+    /// Walks so that a node that contradicts its shapes is listed.
+    pub(super) fn leniently<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
+        self.with_strictness(false, walk)
+    }
+
+    fn with_strictness<T>(&mut self, strict: bool, walk: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.strict, strict);
+        let result = walk(self);
+        self.strict = before;
+        result
+    }
+
+    pub(super) fn known(&self, id: Option<ValueId>) -> Known {
+        id.and_then(|id| self.graph.values.get(id)).map_or(Known::UNKNOWN, |value| Known {
+            ty: value.ty.clone(),
+            elements: value.elements.clone(),
+            constant: value.constant,
+        })
+    }
+
+    /// Walks the initializers and nodes of a graph; gives the values of its outputs.
+    pub(super) fn walk_graph(
+        &mut self,
+        graph: &'m GraphProto,
+        scope: &mut Scope<'_, 'm>,
+    ) -> Result<Vec<Option<ValueId>>, GraphError> {
+        if scope.depth > MAX_DEPTH {
+            return Err(GraphError::TooDeep { limit: MAX_DEPTH });
+        }
+        for tensor in &graph.initializer {
+            let id = self.add(Value {
+                name: &tensor.name,
+                ty: tensor_type(tensor),
+                elements: elements(tensor),
+                source: Source::Initializer(tensor),
+                constant: true,
+            });
+            scope.names.insert(&tensor.name, id);
+        }
+        for sparse in &graph.sparse_initializer {
+            if let Some(values) = &sparse.values {
+                let id = self.add(Value {
+                    name: &values.name,
+                    ty: sparse_type(sparse),
+                    elements: None,
+                    source: Source::Sparse(values),
+                    constant: true,
+                });
+                scope.names.insert(&values.name, id);
+            }
+        }
+        let infos: HashMap<&str, &'m ValueInfoProto> =
+            graph.value_info.iter().chain(&graph.output).map(|info| (info.name.as_str(), info)).collect();
+        for node in &graph.node {
+            self.walk_node(node, &infos, scope)?;
+        }
+        Ok(graph.output.iter().map(|output| scope.lookup(&output.name)).collect())
+    }
+
+    fn walk_node(
+        &mut self,
+        node: &'m NodeProto,
+        infos: &HashMap<&str, &'m ValueInfoProto>,
+        scope: &mut Scope<'_, 'm>,
+    ) -> Result<(), GraphError> {
+        if self.graph.nodes.len() >= MAX_NODES {
+            return Err(GraphError::TooManyNodes { limit: MAX_NODES });
+        }
+        let domain = canonical(&node.domain);
+        let operator = find(domain, &node.op_type);
+        let function = self
+            .functions
+            .get(&(node.domain.as_str(), node.op_type.as_str(), node.overload.as_str()))
+            .copied();
+        let mut problem = None;
+        let inputs: Vec<Option<ValueId>> = node
+            .input
+            .iter()
+            .map(|name| {
+                let id = scope.lookup(name);
+                if id.is_none() && !name.is_empty() {
+                    problem
+                        .get_or_insert_with(|| format!("input \"{name}\" is not made by any node before it"));
+                }
+                id
+            })
+            .collect();
+        let attributes: Attributes = node
+            .attribute
+            .iter()
+            .filter_map(|proto| {
+                let value = if proto.ref_attr_name.is_empty() {
+                    attribute(proto)
+                } else {
+                    scope.attributes.and_then(|given| given.get(&proto.ref_attr_name)).cloned()
+                };
+                value.map(|value| (proto.name.as_str(), value))
+            })
+            .collect();
+        let index = self.graph.nodes.len();
+        self.graph.nodes.push(TypedNode {
+            name: &node.name,
+            op_type: &node.op_type,
+            domain,
+            version: scope.opsets.get(domain).copied().unwrap_or(1),
+            scope: scope::join(&scope.path, &scope::module_path(node)),
+            attributes,
+            inputs,
+            outputs: vec![None; node.output.len()],
+            operator,
+            folded: false,
+            repeat: scope.repeat,
+            trips: scope.trips,
+            call: false,
+            problem: None,
+        });
+
+        // A function of the model replaces an operator of the same name, but never one of ai.onnx.
+        let costed = operator.is_some_and(|operator| operator.costed().is_some());
+        let outputs = match (function, operator.map(|operator| &operator.rule)) {
+            _ if problem.is_some() => vec![],
+            (Some(function), _) if !(domain.is_empty() && costed) => {
+                self.call(index, function, node, scope)?
+            }
+            (_, Some(Rule::Costed(rules))) => match self.apply(index, rules) {
+                Ok(outputs) => outputs,
+                Err(error) if self.strict && !error.is_unknown() => {
+                    let name = if node.name.is_empty() { node.output.first() } else { Some(&node.name) };
+                    return Err(GraphError::Node {
+                        node: name.cloned().unwrap_or_default(),
+                        op_type: node.op_type.clone(),
+                        error,
+                    });
+                }
+                Err(error) => {
+                    problem = Some(error.to_string());
+                    vec![]
+                }
+            },
+            (_, Some(Rule::Subgraph)) => self.subgraph(index, node, scope)?,
+            (_, Some(Rule::Unsupported(reason))) => {
+                problem = Some((*reason).to_owned());
+                vec![]
+            }
+            (_, None) => {
+                problem = Some("no operator of this name is known".to_owned());
+                vec![]
+            }
+        };
+        self.finish(index, node, outputs, problem, infos, scope);
+        Ok(())
+    }
+
+    /// Gives the outputs of a node their values, held against what the model declares of them.
+    fn finish(
+        &mut self,
+        index: usize,
+        node: &'m NodeProto,
+        outputs: Vec<Known>,
+        problem: Option<String>,
+        infos: &HashMap<&str, &'m ValueInfoProto>,
+        scope: &mut Scope<'_, 'm>,
+    ) {
+        let mut ids = Vec::with_capacity(node.output.len());
+        let mut outputs = outputs.into_iter();
+        for name in &node.output {
+            let mut known = outputs.next().unwrap_or(Known::UNKNOWN);
+            if name.is_empty() {
+                ids.push(None);
+                continue;
+            }
+            if let Some(ty) = infos.get(name.as_str()).and_then(|info| info.r#type.as_ref()) {
+                let declared = declared(ty, &mut |_, symbol| {
+                    symbol
+                        .and_then(|symbol| self.symbols.get(symbol))
+                        .map_or(Dim::Unknown, |n| Dim::Exact(*n))
+                });
+                if let Some(message) = disagreement(&known.ty, &declared) {
+                    self.graph.warnings.push(Warning {
+                        code: "declared-shape",
+                        value: name.clone(),
+                        message,
+                    });
+                }
+                let unranked = known.ty.tensor().is_some_and(|tensor| tensor.shape.is_none());
+                if known.ty == Type::Unknown || unranked {
+                    known.ty = declared;
+                }
+            }
+            let id = self.add(Value {
+                name,
+                ty: known.ty,
+                elements: known.elements,
+                source: Source::Node(index),
+                constant: known.constant,
+            });
+            scope.names.insert(name, id);
+            ids.push(Some(id));
+        }
+        if let Some(typed) = self.graph.nodes.get_mut(index) {
+            typed.folded = !typed.call
+                && problem.is_none()
+                && !ids.is_empty()
+                && ids
+                    .iter()
+                    .flatten()
+                    .all(|id| self.graph.values.get(*id).is_some_and(|value| value.constant));
+            typed.outputs = ids;
+            typed.problem = problem;
+        }
+    }
+
+    /// Types and values of a node's outputs by the rules of its operator.
+    fn apply(&self, index: usize, rules: &Costed) -> Result<Vec<Known>, OpError> {
+        let Some(node) = self.graph.nodes.get(index) else { return Ok(vec![]) };
+        self.graph.view(node, |view| {
+            let types = (rules.shape)(view)?;
+            let constant = !matches!(rules.value, Values::Random)
+                && view.inputs.iter().flatten().all(|operand| operand.constant);
+            let mut elements = values(view, rules, &types);
+            Ok(types
+                .into_iter()
+                .enumerate()
+                .map(|(output, ty)| Known {
+                    ty,
+                    elements: elements.get_mut(output).and_then(Option::take),
+                    constant,
+                })
+                .collect())
+        })
+    }
+
+    /// Walks the body of a function with the operands and attributes of the node that calls it.
+    fn call(
+        &mut self,
+        index: usize,
+        function: &'m FunctionProto,
+        node: &'m NodeProto,
+        scope: &Scope<'_, 'm>,
+    ) -> Result<Vec<Known>, GraphError> {
+        if scope.depth >= MAX_DEPTH {
+            return Err(GraphError::TooDeep { limit: MAX_DEPTH });
+        }
+        let Some(typed) = self.graph.nodes.get_mut(index) else { return Ok(vec![]) };
+        typed.call = true;
+        let given = typed.attributes.clone();
+        let operands = typed.inputs.clone();
+        let path = typed.scope.clone();
+        let defaults = function.attribute_proto.iter().filter(|proto| given.get(&proto.name).is_none());
+        let defaults =
+            defaults.filter_map(|proto| attribute(proto).map(|value| (proto.name.as_str(), value)));
+        let attributes = given.clone().with(defaults);
+        let mut body = Scope {
+            names: function
+                .input
+                .iter()
+                .map(String::as_str)
+                .zip(operands)
+                .filter_map(|(n, id)| Some((n, id?)))
+                .collect(),
+            parent: None,
+            opsets: opsets(&function.opset_import),
+            attributes: Some(&attributes),
+            path: scope::body_path(&path, node, &function.name),
+            repeat: scope.repeat,
+            trips: scope.trips,
+            depth: scope.depth + 1,
+        };
+        let infos = function.value_info.iter().map(|info| (info.name.as_str(), info)).collect();
+        for node in &function.node {
+            self.walk_node(node, &infos, &mut body)?;
+        }
+        Ok(function.output.iter().map(|name| self.known(body.lookup(name))).collect())
+    }
+
+    pub(super) fn insert<'s>(scope: &mut Scope<'s, 'm>, name: &'m str, id: ValueId) {
+        scope.names.insert(name, id);
+    }
+}
+
+/// The elements of a node's outputs, where all of them are small and the operator computes them.
+fn values(node: &Node, rules: &Costed, types: &[Type]) -> Vec<Option<Elements>> {
+    let Values::Computed(rule) = rules.value else { return vec![] };
+    let small = |ty: &Type| match ty.tensor() {
+        Some(tensor) => tensor.elements().exact().is_some_and(|n| n <= MAX_ELEMENTS),
+        None => false,
+    };
+    if !types.iter().all(small) {
+        return vec![];
+    }
+    // A value that a rule cannot compute is not known; whether the node is valid, its shape rule says.
+    let mut elements = rule(node, types).unwrap_or_default();
+    for (output, ty) in types.iter().enumerate() {
+        let expected = ty.tensor().and_then(|tensor| tensor.elements().exact());
+        if let Some(slot) = elements.get_mut(output)
+            && slot.as_ref().is_some_and(|found| Some(found.len() as u64) != expected)
+        {
+            *slot = None;
+        }
+    }
+    elements
+}
