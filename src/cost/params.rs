@@ -16,6 +16,9 @@ pub struct Params {
     pub norm_stats: u64,
     /// Scales and zero points of quantised values, not in `elements`.
     pub quant: u64,
+    /// Elements that stand here again and are in `elements` elsewhere: tied weights, and equal tensors
+    /// that an exporter stored once.
+    pub shared: u64,
     /// Bytes in which `elements` and `quant` are stored, packed.
     pub bytes: u64,
 }
@@ -27,6 +30,7 @@ impl Params {
             elements: self.elements.checked_add(other.elements)?,
             norm_stats: self.norm_stats.checked_add(other.norm_stats)?,
             quant: self.quant.checked_add(other.quant)?,
+            shared: self.shared.checked_add(other.shared)?,
             bytes: self.bytes.checked_add(other.bytes)?,
         })
     }
@@ -156,11 +160,12 @@ fn parameter(graph: &TypedGraph, weight: &Weight, counted: &mut HashSet<ValueId>
             total = total.plus(Params { quant: elements, bytes, ..Params::default() }).unwrap_or(total);
         }
     });
-    if !counted.insert(root) {
-        return Some(total);
-    }
     let (stored, bytes) = size(graph, root);
     let elements = weight.elements.unwrap_or(stored);
+    if !counted.insert(root) {
+        let shared = if weight.kind == Kind::Quantization { 0 } else { elements };
+        return total.plus(Params { shared, ..Params::default() });
+    }
     total.plus(match weight.kind {
         Kind::Weight => Params { elements, bytes, ..Params::default() },
         Kind::Statistic => Params { elements, norm_stats: elements, bytes, ..Params::default() },
