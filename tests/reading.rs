@@ -285,6 +285,11 @@ fn other_files_are_named_for_what_they_are() {
             "frozen TensorFlow",
             field(1, &[field(1, b"x"), field(2, b"Placeholder"), field(5, &field(1, b"dtype"))].concat()),
         ),
+        // A Core ML model: specification version, description, metadata by its converter.
+        (
+            "Core ML",
+            [number(1, 4), field(2, b"\x0a\x02"), field(3, b"com.github.apple.coremltools")].concat(),
+        ),
         ("OpenVINO", b"<?xml version=\"1.0\"?>\n<net name=\"x\" version=\"11\">".to_vec()),
         ("a web page", b"\n<!DOCTYPE HTML><html><head>".to_vec()),
         ("written as text", b"ir_version: 8\nproducer_name: \"pytorch\"\n".to_vec()),
