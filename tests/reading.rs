@@ -134,7 +134,9 @@ fn small_model() -> ModelProto {
 fn walk(model: &ModelProto) {
     onnx::each_tensor(model, &mut |tensor| {
         let payload = onnx::payload(tensor);
-        let count = tensor.dims.iter().product::<i64>().clamp(0, 1 << 16) as usize;
+        let dims = tensor.dims.iter();
+        let count =
+            dims.fold(1, |count: usize, dim| count.saturating_mul(usize::try_from(*dim).unwrap_or(0)));
         let code = tensor.data_type.unwrap_or(0);
         let _ = onnx::ints(&payload, code, count);
         let _ = onnx::floats(&payload, code, count);
