@@ -134,7 +134,9 @@ fn small_model() -> ModelProto {
 fn walk(model: &ModelProto) {
     onnx::each_tensor(model, &mut |tensor| {
         let payload = onnx::payload(tensor);
-        let count = tensor.dims.iter().product::<i64>().clamp(0, 1 << 16) as usize;
+        let dims = tensor.dims.iter();
+        let count =
+            dims.fold(1, |count: usize, dim| count.saturating_mul(usize::try_from(*dim).unwrap_or(0)));
         let code = tensor.data_type.unwrap_or(0);
         let _ = onnx::ints(&payload, code, count);
         let _ = onnx::floats(&payload, code, count);
@@ -284,6 +286,11 @@ fn other_files_are_named_for_what_they_are() {
         (
             "frozen TensorFlow",
             field(1, &[field(1, b"x"), field(2, b"Placeholder"), field(5, &field(1, b"dtype"))].concat()),
+        ),
+        // A Core ML model: specification version, description, metadata by its converter.
+        (
+            "Core ML",
+            [number(1, 4), field(2, b"\x0a\x02"), field(3, b"com.github.apple.coremltools")].concat(),
         ),
         ("OpenVINO", b"<?xml version=\"1.0\"?>\n<net name=\"x\" version=\"11\">".to_vec()),
         ("a web page", b"\n<!DOCTYPE HTML><html><head>".to_vec()),
