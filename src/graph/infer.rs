@@ -10,9 +10,10 @@ use crate::onnx::schema::{FunctionProto, GraphProto, ModelProto, NodeProto, Valu
 use crate::ops::{Attributes, Costed, Node, OpError, Rule, Values, find};
 use crate::tensor::{Dim, Elements, MAX_ELEMENTS, Type};
 
-/// The most nodes that bodies and functions may expand to: a hundred times the largest graphs met, and
-/// a bound for a file whose functions call each other in pairs.
-const MAX_NODES: usize = 4_000_000;
+/// The most nodes that bodies and functions may expand to: so many, and so many for each node that the
+/// main graph and the functions hold. Real functions are called some tens of times; a file of a few
+/// kilobytes whose functions call each other in pairs would fill any memory.
+const MAX_NODES: (usize, usize) = (100_000, 64);
 
 /// The most levels of bodies and functions: far above what exporters nest.
 const MAX_DEPTH: usize = 64;
@@ -41,6 +42,7 @@ pub fn infer<'m>(model: &'m ModelProto, request: &Request) -> Result<TypedGraph<
         functions,
         symbols: bound.symbols,
         strict: *request != Request::default(),
+        limit: stored_nodes(model).saturating_mul(MAX_NODES.1).saturating_add(MAX_NODES.0),
         kept: 0,
     };
     let mut root = Scope {
@@ -75,6 +77,12 @@ fn inputs_of(graph: &GraphProto) -> impl Iterator<Item = &ValueInfoProto> {
     graph.input.iter().filter(move |input| !initialized.contains(input.name.as_str()))
 }
 
+/// Nodes of the main graph and of the functions, bodies not looked into.
+fn stored_nodes(model: &ModelProto) -> usize {
+    let functions = model.functions.iter().map(|function| function.node.len());
+    model.graph.iter().map(|graph| graph.node.len()).chain(functions).fold(0, usize::saturating_add)
+}
+
 fn opsets(imports: &[crate::onnx::schema::OperatorSetIdProto]) -> HashMap<&str, i64> {
     imports.iter().map(|import| (canonical(&import.domain), import.version)).collect()
 }
@@ -91,6 +99,8 @@ pub(super) struct Walker<'m> {
     /// Whether a node that contradicts the shapes it sees stops the walk: the user fixed a shape, or a
     /// branch is on trial.
     strict: bool,
+    /// The most nodes that the walk may list.
+    limit: usize,
     /// Elements of small values kept so far.
     kept: usize,
 }
@@ -232,8 +242,8 @@ impl<'m> Walker<'m> {
         infos: &HashMap<&str, &'m ValueInfoProto>,
         scope: &mut Scope<'_, 'm>,
     ) -> Result<(), GraphError> {
-        if self.graph.nodes.len() >= MAX_NODES {
-            return Err(GraphError::TooManyNodes { limit: MAX_NODES });
+        if self.graph.nodes.len() >= self.limit {
+            return Err(GraphError::TooManyNodes { limit: self.limit });
         }
         let domain = canonical(&node.domain);
         let operator = find(domain, &node.op_type);

@@ -16,6 +16,9 @@ use crate::tensor::{Dim, Scalar, TensorType, Type};
 /// have in common rather than turn by turn.
 const MAX_VISITS: usize = 200_000;
 
+/// The most nodes that the turns of one loop may add to the list when each turn stands on its own.
+const MAX_UNROLLED: usize = 20_000;
+
 /// Turns after which the joined types of a loop must have settled: each join can only lose knowledge,
 /// and a dimension has two states to lose.
 const MAX_JOINS: usize = 8;
@@ -272,7 +275,7 @@ impl<'m> Walker<'m> {
             .and_then(|count| usize::try_from(count).ok()?.checked_mul(turns.body.node.len().max(1)));
         match turns.count {
             Some(count) if visits.is_some_and(|visits| visits <= MAX_VISITS) => {
-                self.run_each(&turns, count, carried, scope)
+                self.run_each(node, &turns, count, carried, scope)
             }
             _ => self.run_joined(node, &turns, carried, scope),
         }
@@ -280,6 +283,7 @@ impl<'m> Walker<'m> {
 
     fn run_each(
         &mut self,
+        node: &'m NodeProto,
         turns: &Turns<'m>,
         count: u64,
         carried: Vec<Known>,
@@ -328,6 +332,9 @@ impl<'m> Walker<'m> {
             inner.trips = scope.trips.max(early);
             let only = if done == 1 { Some(0) } else { None };
             self.turn(turns, only, &joined, &mut inner)?;
+        } else if entered.len().saturating_mul(turns.body.node.len()) > MAX_UNROLLED {
+            let start = entered.into_iter().next().unwrap_or_default();
+            return self.run_joined(node, turns, start, scope);
         } else {
             for (turn, inputs) in entered.iter().enumerate() {
                 let mut inner = scope.body(format!("{}[{turn}]", turns.path));
