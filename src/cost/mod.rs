@@ -9,7 +9,7 @@ mod params;
 use std::collections::BTreeMap;
 
 use crate::graph::{Trips, TypedGraph, TypedNode, ValueId};
-use crate::ops::{Bytes, Confidence, Costed, Counts, Moved, Node, OpError, Rule, Traffic, counts};
+use crate::ops::{Bytes, Confidence, Costed, Counts, Moved, Node, OpError, Operator, Rule, Traffic, counts};
 use crate::tensor::{ElementType, Type};
 
 pub use params::Params;
@@ -60,6 +60,9 @@ pub struct Totals {
     pub counts: Counts,
     /// `2·macs + alu + div + trans`.
     pub flops: u64,
+    /// Operations of constant-folded nodes, in no other figure: a runtime does them once, before the
+    /// first inference.
+    pub folded: Counts,
     /// MACs by the element types of their factors: `float32`, `float16×uint4`.
     pub macs_by_type: BTreeMap<String, u64>,
     /// Parameters, each tensor once.
@@ -111,6 +114,7 @@ pub fn count(graph: &TypedGraph) -> Result<ModelCost, CostError> {
     }
     let dead = params::assign(graph, &mut layers)?;
     let mut totals = sum(graph, &layers)?;
+    totals.folded = folded(graph)?;
     totals.peak_activation_bytes = liveness::peak(graph);
     totals.complete = uncosted.is_empty() && graph.nodes.iter().all(|node| node.trips != Trips::Unknown);
     totals.costed_nodes = totals.nodes.saturating_sub(uncosted.len() as u64);
@@ -119,6 +123,16 @@ pub fn count(graph: &TypedGraph) -> Result<ModelCost, CostError> {
 
 fn unknown() -> Counts {
     Counts { confidence: Confidence::Unknown, ..Counts::ZERO }
+}
+
+/// What the constant-folded nodes would cost if they ran.
+fn folded(graph: &TypedGraph) -> Result<Counts, CostError> {
+    let mut costs = graph.nodes.iter().filter(|node| node.folded && node.repeat > 0).filter_map(|node| {
+        let rules = node.operator.and_then(Operator::costed)?;
+        let outputs = graph.output_types(node);
+        graph.view(node, |view| counts(rules, view, &outputs)).ok()
+    });
+    costs.try_fold(Counts::ZERO, Counts::plus).map_err(|_| CostError)
 }
 
 /// The cost of one node, parameters apart; the reason where it is not known.

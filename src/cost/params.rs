@@ -16,6 +16,9 @@ pub struct Params {
     pub norm_stats: u64,
     /// Scales and zero points of quantised values, not in `elements`.
     pub quant: u64,
+    /// Elements that stand here again and are in `elements` elsewhere: tied weights, and equal tensors
+    /// that an exporter stored once.
+    pub shared: u64,
     /// Bytes in which `elements` and `quant` are stored, packed.
     pub bytes: u64,
 }
@@ -27,6 +30,7 @@ impl Params {
             elements: self.elements.checked_add(other.elements)?,
             norm_stats: self.norm_stats.checked_add(other.norm_stats)?,
             quant: self.quant.checked_add(other.quant)?,
+            shared: self.shared.checked_add(other.shared)?,
             bytes: self.bytes.checked_add(other.bytes)?,
         })
     }
@@ -39,22 +43,6 @@ enum Kind {
     Statistic,
     Quantization,
 }
-
-/// Operators that leave a weight the same weight: what they make of a constant is no new parameter.
-const SAME_WEIGHT: &[&str] = &[
-    "Cast",
-    "CastLike",
-    "BitCast",
-    "DequantizeLinear",
-    "Expand",
-    "Flatten",
-    "Identity",
-    "QuantizeLinear",
-    "Reshape",
-    "Squeeze",
-    "Transpose",
-    "Unsqueeze",
-];
 
 /// Gives each layer the parameters that it is the first to use. Returns the initializers that no node uses.
 pub fn assign(graph: &TypedGraph, layers: &mut [LayerCost]) -> Result<Vec<ValueId>, CostError> {
@@ -147,43 +135,61 @@ fn attributes(graph: &TypedGraph, node: &TypedNode) -> Option<Params> {
     Some(Params { elements, bytes, ..Params::default() })
 }
 
-/// One parameter, unless it is counted already. `None` on overflow.
+/// The stored tensors that a weight is made of, those not counted yet. `None` on overflow.
 fn parameter(graph: &TypedGraph, weight: &Weight, counted: &mut HashSet<ValueId>) -> Option<Params> {
-    let mut total = Params::default();
-    let root = root(graph, weight.id, &mut |scale| {
-        if counted.insert(scale) {
-            let (elements, bytes) = size(graph, scale);
-            total = total.plus(Params { quant: elements, bytes, ..Params::default() }).unwrap_or(total);
-        }
-    });
-    if !counted.insert(root) {
-        return Some(total);
+    let mut stored = vec![];
+    leaves(graph, weight.id, weight.kind, &mut HashSet::new(), &mut stored);
+    // Made from nothing that is stored, by ConstantOfShape or Range: the tensor itself is the weight.
+    if !stored.iter().any(|(_, kind)| *kind == weight.kind) {
+        stored.push((weight.id, weight.kind));
     }
-    let (stored, bytes) = size(graph, root);
-    let elements = weight.elements.unwrap_or(stored);
-    total.plus(match weight.kind {
-        Kind::Weight => Params { elements, bytes, ..Params::default() },
-        Kind::Statistic => Params { elements, norm_stats: elements, bytes, ..Params::default() },
-        Kind::Quantization => Params { quant: elements, bytes, ..Params::default() },
+    let logical = weight.elements.filter(|_| stored.len() == 1);
+    stored.into_iter().try_fold(Params::default(), |total, (id, kind)| {
+        let (elements, bytes) = size(graph, id);
+        let elements = logical.unwrap_or(elements);
+        let first = counted.insert(id);
+        total.plus(match (first, kind) {
+            (true, Kind::Weight) => Params { elements, bytes, ..Params::default() },
+            (true, Kind::Statistic) => Params { elements, norm_stats: elements, bytes, ..Params::default() },
+            (true, Kind::Quantization) => Params { quant: elements, bytes, ..Params::default() },
+            (false, Kind::Quantization) => Params::default(),
+            (false, Kind::Weight | Kind::Statistic) => Params { shared: elements, ..Params::default() },
+        })
     })
 }
 
-/// The tensor that a constant is a form of: behind transposes, casts and dequantisation.
-/// Scales and zero points met on the way are handed to `scale`.
-fn root(graph: &TypedGraph, id: ValueId, scale: &mut dyn FnMut(ValueId)) -> ValueId {
-    let mut id = id;
-    while let Some(Source::Node(index)) = graph.values.get(id).map(|value| value.source) {
-        let Some(node) = graph.nodes.get(index) else { break };
-        let Some(Some(source)) = node.inputs.first() else { break };
-        if !SAME_WEIGHT.contains(&node.op_type) {
-            break;
+/// The stored tensors behind a constant: itself, or what the folded nodes that make it start from.
+/// Indices and scalars on the way are no parameters; scales and zero points are of their own kind.
+fn leaves(
+    graph: &TypedGraph,
+    id: ValueId,
+    kind: Kind,
+    seen: &mut HashSet<ValueId>,
+    found: &mut Vec<(ValueId, Kind)>,
+) {
+    let mut open = vec![(id, kind, true)];
+    while let Some((id, kind, direct)) = open.pop() {
+        let Some(value) = graph.values.get(id).filter(|_| seen.insert(id)) else { continue };
+        let made = match value.source {
+            Source::Node(index) => graph.nodes.get(index).filter(|node| !node.inputs.is_empty()),
+            Source::Input | Source::Initializer(_) | Source::Sparse(_) => None,
+        };
+        if let Some(node) = made {
+            let quantizes = matches!(node.op_type, "DequantizeLinear" | "QuantizeLinear");
+            for (position, input) in node.inputs.iter().enumerate() {
+                let kind = if quantizes && position > 0 { Kind::Quantization } else { kind };
+                open.extend(input.map(|id| (id, kind, false)));
+            }
+            continue;
         }
-        if matches!(node.op_type, "DequantizeLinear" | "QuantizeLinear") {
-            node.inputs.iter().skip(1).flatten().for_each(|id| scale(*id));
+        let part = value.ty.tensor().is_some_and(|tensor| {
+            let scalar = tensor.shape.as_ref().is_none_or(Vec::is_empty);
+            is_trained(tensor) && (!scalar || kind == Kind::Quantization)
+        });
+        if direct || part || kind == Kind::Quantization {
+            found.push((id, kind));
         }
-        id = *source;
     }
-    id
 }
 
 /// Elements and bytes of a constant; a constant of unknown size counts as nothing.

@@ -40,7 +40,7 @@ pub fn infer<'m>(model: &'m ModelProto, request: &Request) -> Result<TypedGraph<
         graph: TypedGraph { bindings: bound.bindings, ..TypedGraph::default() },
         functions,
         symbols: bound.symbols,
-        asked: *request != Request::default(),
+        strict: *request != Request::default(),
         kept: 0,
     };
     let mut root = Scope {
@@ -88,8 +88,9 @@ pub(super) struct Walker<'m> {
     pub(super) graph: TypedGraph<'m>,
     functions: HashMap<(&'m str, &'m str, &'m str), &'m FunctionProto>,
     symbols: HashMap<String, u64>,
-    /// Whether the user fixed a shape: then a node that contradicts it is the user's error.
-    asked: bool,
+    /// Whether a node that contradicts the shapes it sees stops the walk: the user fixed a shape, or a
+    /// branch is on trial.
+    strict: bool,
     /// Elements of small values kept so far.
     kept: usize,
 }
@@ -159,6 +160,23 @@ impl<'m> Walker<'m> {
         }
         self.graph.values.push(value);
         self.graph.values.len() - 1
+    }
+
+    /// Walks so that a node that contradicts its shapes is an error.
+    pub(super) fn strictly<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
+        self.with_strictness(true, walk)
+    }
+
+    /// Walks so that a node that contradicts its shapes is listed.
+    pub(super) fn leniently<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
+        self.with_strictness(false, walk)
+    }
+
+    fn with_strictness<T>(&mut self, strict: bool, walk: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::replace(&mut self.strict, strict);
+        let result = walk(self);
+        self.strict = before;
+        result
     }
 
     pub(super) fn known(&self, id: Option<ValueId>) -> Known {
@@ -275,7 +293,7 @@ impl<'m> Walker<'m> {
             }
             (_, Some(Rule::Costed(rules))) => match self.apply(index, rules) {
                 Ok(outputs) => outputs,
-                Err(error) if self.asked && !error.is_unknown() => {
+                Err(error) if self.strict && !error.is_unknown() => {
                     let name = if node.name.is_empty() { node.output.first() } else { Some(&node.name) };
                     return Err(GraphError::Node {
                         node: name.cloned().unwrap_or_default(),

@@ -95,36 +95,59 @@ impl<'m> Walker<'m> {
             Some([Scalar::Bool(taken)]) => Some(*taken),
             _ => None,
         };
+        let branches: Vec<(&str, bool, &'m GraphProto)> = [("then_branch", true), ("else_branch", false)]
+            .into_iter()
+            .filter_map(|(name, when)| Some((name, when, body(node, name)?)))
+            .collect();
+        // A branch that contradicts the shapes it sees cannot be the one that runs.
+        let mut possible = vec![];
+        for (name, when, branch) in &branches {
+            let runs = match taken {
+                Some(taken) => taken == *when,
+                None => self.try_branch(branch, scope.body(scope::body_path(&scope.path, node, name)))?,
+            };
+            possible.push(runs);
+        }
+        if !possible.contains(&true) {
+            possible.fill(true);
+        }
         let mut ranges: Vec<Range<usize>> = vec![];
-        let mut results: Vec<(bool, Vec<Known>)> = vec![];
-        for (name, when) in [("then_branch", true), ("else_branch", false)] {
-            let Some(branch) = body(node, name) else { continue };
+        let mut results: Vec<Vec<Known>> = vec![];
+        for ((name, _, branch), runs) in branches.iter().zip(possible) {
             let start = self.graph.nodes.len();
             let mut inner = scope.body(scope::body_path(&scope.path, node, name));
-            if taken.is_some_and(|taken| taken != when) {
+            if runs {
+                let outputs = self.walk_graph(branch, &mut inner)?;
+                results.push(outputs.into_iter().map(|id| self.known(id)).collect());
+                ranges.push(start..self.graph.nodes.len());
+            } else {
                 inner.repeat = 0;
+                self.leniently(|walker| walker.walk_graph(branch, &mut inner))?;
             }
-            let outputs = self.walk_graph(branch, &mut inner)?;
-            results.push((when, outputs.into_iter().map(|id| self.known(id)).collect()));
-            ranges.push(start..self.graph.nodes.len());
         }
-        let mut outputs = match taken {
-            Some(taken) => results
-                .into_iter()
-                .find(|(when, _)| *when == taken)
-                .map(|(_, known)| known)
-                .unwrap_or_default(),
-            None => {
-                self.graph.choices.push(Choice { branches: ranges });
-                let mut branches = results.into_iter().map(|(_, known)| known);
-                let first = branches.next().unwrap_or_default();
-                branches.fold(first, |a, b| a.iter().zip(&b).map(|(a, b)| a.join(b)).collect())
-            }
-        };
+        if ranges.len() > 1 {
+            self.graph.choices.push(Choice { branches: ranges });
+        }
+        let mut results = results.into_iter();
+        let first = results.next().unwrap_or_default();
+        let mut outputs: Vec<Known> =
+            results.fold(first, |a, b| a.iter().zip(&b).map(|(a, b)| a.join(b)).collect());
         for output in &mut outputs {
             output.constant &= condition.constant && taken.is_some();
         }
         Ok(outputs)
+    }
+
+    /// Whether the nodes of a branch fit the shapes they see. Leaves nothing behind.
+    fn try_branch(&mut self, branch: &'m GraphProto, mut inner: Scope<'_, 'm>) -> Result<bool, GraphError> {
+        let mark = self.mark();
+        let fits = match self.strictly(|walker| walker.walk_graph(branch, &mut inner)) {
+            Ok(_) => true,
+            Err(GraphError::Node { .. }) => false,
+            Err(other) => return Err(other),
+        };
+        self.rollback(mark);
+        Ok(fits)
     }
 
     fn walk_loop(

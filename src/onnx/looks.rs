@@ -20,7 +20,7 @@ const TF2ONNX: &str = "convert it: `python -m tf2onnx.convert --help` lists the 
 const UNPACK: &str = "unpack it and give the .onnx file in it";
 
 /// The kinds, in the order of trial: what is surest comes first.
-const KINDS: [Kind; 31] = [
+const KINDS: [Kind; 32] = [
     (
         "a TensorFlow Lite model",
         |head| at(head, 4, b"TFL3"),
@@ -89,6 +89,7 @@ const KINDS: [Kind; 31] = [
         saved_model,
         "convert its directory: `python -m tf2onnx.convert --saved-model DIR --output model.onnx`",
     ),
+    ("a Core ML model", |head| has(head, b"coremltools"), "give the model it was converted from"),
     (
         "a frozen TensorFlow graph",
         frozen_graph,

@@ -29,6 +29,11 @@ const MAX_STREAM: u64 = 8 << 30;
 /// Size of a file that may be decoded with unpacked elements, which needs up to six times its size.
 const MAX_UNPACKED: u64 = 256 << 20;
 
+/// Size of a file that is taken to be mostly weights. Mapped without read-ahead, which would fetch
+/// weights around each tensor: 1.5 GB that are not in memory decode in 0.01 s, and in 1 s with it. Files
+/// of structure alone are three times faster with it.
+const MOSTLY_WEIGHTS: u64 = 64 << 20;
+
 /// Names shown of the models in a directory, and entries looked at to find them.
 const MAX_NAMES: usize = 3;
 const MAX_ENTRIES: usize = 10_000;
@@ -93,6 +98,11 @@ fn source(path: &Path) -> Result<Bytes, Problem> {
         && metadata.len() > 0
         && let Ok(map) = map(&file)
     {
+        #[cfg(unix)]
+        if metadata.len() >= MOSTLY_WEIGHTS {
+            // Advice only: without it everything is the same but slower.
+            let _ = map.advise(memmap2::Advice::Random);
+        }
         return Ok(Bytes::from_owner(map));
     }
     stream(file, MAX_STREAM)

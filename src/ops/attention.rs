@@ -3,6 +3,7 @@
 //! Masks do not lessen the work counted here: every query meets every key, as in a dense kernel.
 
 use super::node::{count, dims, divided, positive, product};
+use super::norm::SOFTMAX;
 use super::{Bytes, Confidence, Counts, Moved, Node, OpError};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
@@ -41,7 +42,8 @@ impl Sizes {
 pub fn core(sizes: &Sizes, factors: (ElementType, ElementType), additions: u64) -> Result<Counts, OpError> {
     let scores = count(&sizes.scores(), "the attention scores")?;
     let depth = count(&[sizes.head.plus(sizes.value_head)], "an attention head")?;
-    Counts { alu: 1 + 3, div: 1, trans: 1, ..Counts::ZERO }
+    SOFTMAX
+        .plus(Counts::alu(1))?
         .plus(Counts::alu(additions))?
         .times(scores)?
         .plus(Counts::macs(product(&[scores, depth])?, factors.0, factors.1))
@@ -192,11 +194,6 @@ pub fn rotary(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
 /// Source: ONNX Runtime `RotaryEmbedding`, com.microsoft version 1.
 pub fn microsoft_rotary(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
     rotary_traffic(node, &MICROSOFT_ROTARY)
-}
-
-/// The type of the first input, whatever is known of it.
-pub fn same_as_input(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![node.ty(0)?.clone()])
 }
 
 /// The sizes of linear attention.

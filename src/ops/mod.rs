@@ -192,3 +192,57 @@ pub fn counts(rules: &Costed, node: &Node, outputs: &[Type]) -> Result<Counts, O
         Work::Formula(rule) => rule(node, outputs),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{Dim, ElementType, TensorType};
+
+    /// Types that a hostile or half-known model may give: of no known rank, of every rank to five, empty, huge.
+    fn odd_types() -> Vec<Type> {
+        let dims = [0, 1, 6, u64::MAX].map(Dim::Exact).into_iter().chain([Dim::AtMost(7), Dim::Unknown]);
+        let mut types = vec![Type::Unknown, TensorType::unranked(ElementType::Float32).into()];
+        for element in [ElementType::Float32, ElementType::Uint8, ElementType::String] {
+            for rank in 0..6 {
+                types.extend(dims.clone().map(|dim| Type::from(TensorType::new(element, vec![dim; rank]))));
+            }
+        }
+        types
+    }
+
+    fn run(operator: &Operator, rules: &Costed, inputs: &[Option<Operand>], attributes: &Attributes) {
+        let node = Node { operator: operator.name, version: 25, inputs, outputs: &[true], attributes };
+        if let Ok(outputs) = (rules.shape)(&node) {
+            let _ = counts(rules, &node, &outputs);
+            if let Traffic::Formula(rule) = rules.traffic {
+                let _ = rule(&node, &outputs);
+            }
+        }
+        match rules.weights {
+            Weights::Attributes(rule) => _ = rule(&node),
+            Weights::Packed { logical, .. } => (0..inputs.len()).for_each(|input| _ = logical(&node, input)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn no_rule_panics_on_operands_it_does_not_expect() {
+        let types = odd_types();
+        let names =
+            ["num_heads", "kv_num_heads", "q_num_heads", "N", "K", "Nq", "Nkv", "k", "axis", "groups", "to"];
+        for value in [-3, 0, 1, 2, i64::MAX] {
+            let attributes: Attributes = names.iter().map(|name| (*name, Attribute::Int(value))).collect();
+            for (operator, rules) in OPERATORS.iter().filter_map(|row| Some((row, row.costed()?))) {
+                for (at, ty) in types.iter().enumerate() {
+                    for other in [ty, &types[(at * 7 + 3) % types.len()]] {
+                        let operand = |ty| Some(Operand { ty, elements: None, constant: false });
+                        let inputs: Vec<_> = [ty, other].into_iter().cycle().take(18).map(operand).collect();
+                        for count in [0, 1, 3, 9, 18] {
+                            run(operator, rules, &inputs[..count], &attributes);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -446,7 +446,7 @@ pub fn positive(node: &Node, name: &'static str) -> Result<u64, OpError> {
 /// [`OpError::Mismatch`] naming `what` if the parts cannot be equal.
 pub fn divided(dim: Dim, parts: u64, what: &str) -> Result<Dim, OpError> {
     match dim {
-        Dim::Exact(n) if parts == 0 || n % parts != 0 => {
+        Dim::Exact(n) if parts == 0 || !n.is_multiple_of(parts) => {
             Err(OpError::Mismatch(format!("{what} {n} is no multiple of {parts}")))
         }
         _ => Ok(dim.map(|n| n.checked_div(parts))),

@@ -3,7 +3,7 @@
 //! The recurrent products count as contractions; biases, gates and activations as arithmetic.
 
 use super::node::{count, dims, positive, product};
-use super::{Attribute, Counts, Node, OpError};
+use super::{Attribute, Counts, Node, OpError, elementwise};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
 /// The sizes of a layer, in the letters of the ONNX page.
@@ -90,26 +90,29 @@ const GRU: Cell = Cell { gates: 3, combine: 5, activations: &[("Sigmoid", 2), ("
 /// `i`, `f` and `o` by f, `c` by g, `Ct` by h; `f ⊙ Ct-1 + i ⊙ c` and `o ⊙ h(Ct)`.
 const LSTM: Cell = Cell { gates: 4, combine: 4, activations: &[("Sigmoid", 3), ("Tanh", 1), ("Tanh", 1)] };
 
+/// With `input_forget`, the forget gate is `1 - i` in place of an activation; its weights are still there.
+const COUPLED: Cell = Cell { combine: 5, activations: &[("Sigmoid", 2), ("Tanh", 1), ("Tanh", 1)], ..LSTM };
+
 /// Work of an activation function of the recurrent operators on one element, as of the operator of that name.
 ///
 /// Source: the list of functions on the ONNX pages of RNN, GRU and LSTM.
 pub fn activation(name: &str) -> Result<Counts, OpError> {
-    let (alu, div, trans) = match name.to_ascii_lowercase().as_str() {
-        "relu" => (1, 0, 0),
-        "tanh" => (0, 0, 1),
-        "sigmoid" => (2, 1, 1),
-        "affine" | "leakyrelu" | "thresholdedrelu" => (2, 0, 0),
-        "scaledtanh" => (2, 0, 1),
-        "hardsigmoid" => (4, 0, 0),
-        "elu" => (3, 0, 1),
-        "softsign" => (2, 1, 0),
-        "softplus" => (1, 0, 2),
+    match name.to_ascii_lowercase().as_str() {
+        "relu" => Ok(Counts::alu(1)),
+        "tanh" => Ok(Counts::trans(1)),
+        "sigmoid" => Ok(elementwise::SIGMOID),
+        "affine" => Ok(Counts::alu(2)),
+        "leakyrelu" | "thresholdedrelu" => Ok(elementwise::LEAKY_RELU),
+        "scaledtanh" => Ok(Counts { alu: 2, trans: 1, ..Counts::ZERO }),
+        "hardsigmoid" => Ok(elementwise::HARD_SIGMOID),
+        "elu" => Ok(elementwise::ELU),
+        "softsign" => Ok(elementwise::SOFTSIGN),
+        "softplus" => Ok(elementwise::SOFTPLUS),
         _ => {
             let problem = format!("names \"{name}\", which is no activation function");
-            return Err(OpError::Attribute { name: "activations", problem });
+            Err(OpError::Attribute { name: "activations", problem })
         }
-    };
-    Ok(Counts { alu, div, trans, ..Counts::ZERO })
+    }
 }
 
 /// The activations of one unit in all directions together.
@@ -183,7 +186,8 @@ pub fn lstm(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 }
 
 fn lstm_work(node: &Node, layer: &Layer, factors: (ElementType, ElementType)) -> Result<Counts, OpError> {
-    let work = work(node, &LSTM, layer, factors)?;
+    let cell = if node.int_or("input_forget", 0)? == 0 { &LSTM } else { &COUPLED };
+    let work = work(node, cell, layer, factors)?;
     if !node.has_input(7) {
         return Ok(work);
     }
@@ -277,6 +281,14 @@ mod tests {
         let without = layer("LSTM", 4, 1).counts();
         let with = layer("LSTM", 4, 1).none().none().none().f32(&[1, 12]).counts();
         assert_eq!(with.alu - without.alu, 5 * 2 * 4 * 6);
+    }
+
+    #[test]
+    fn a_coupled_forget_gate_is_a_difference() {
+        let (free, coupled) =
+            (layer("LSTM", 4, 1).counts(), layer("LSTM", 4, 1).attr("input_forget", 1).counts());
+        assert_eq!(free.macs, coupled.macs);
+        assert_eq!((free.trans - coupled.trans, free.alu - coupled.alu), (5 * 2 * 4, 5 * 2 * 4));
     }
 
     #[test]

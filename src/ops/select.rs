@@ -170,13 +170,16 @@ pub fn compress_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elemen
     else {
         return Ok(vec![None]);
     };
-    let kept: Vec<usize> =
-        (0..).zip(condition).filter(|(_, c)| c.bool() == Some(true)).map(|(at, _)| at).collect();
+    let kept: Vec<usize> = (0..)
+        .zip(condition)
+        .filter(|(_, element)| truth(**element) == Some(true))
+        .map(|(at, _)| at)
+        .collect();
     let Some(axis) = node.int("axis")? else {
         let elements = node.elements(0).unwrap_or_default();
-        return Ok(vec![
-            kept.iter().filter(|at| **at < elements.len()).map(|at| elements.get(*at).copied()).collect(),
-        ]);
+        return Ok(vec![grid::fill(&sizes, |position| {
+            elements.get(*kept.get(*position.first()?)?).copied()
+        })]);
     };
     let axis = resolve_axis(axis, sizes.len())?;
     Ok(vec![grid::fill(&sizes, |position| {
@@ -289,6 +292,8 @@ mod tests {
         let flat = data().value(Bool, &[3], &condition);
         assert_eq!((flat.shape(), flat.elements()), ("2".into(), ints(&[2, 3])));
         assert_eq!(data().input(Bool, &[2]).attr("axis", 0).shape(), "≤2×2");
+        let longer = data().value(Bool, &[8], &[Scalar::Bool(true); 8]);
+        assert_eq!((longer.shape(), longer.elements()), ("6".into(), ints(&[1, 2, 3, 4, 5, 6])));
         assert_eq!(op("Compress", 9).dims(Float32, &[AtMost(7)]).input(Bool, &[9]).shape(), "≤7");
     }
 

@@ -1,15 +1,11 @@
 //! Activations, alone and fused into other operators.
 
+use crate::ops::elementwise::{GELU, HARD_SWISH, SIGMOID, SOFTPLUS, TANH_GELU};
 use crate::ops::node::{broadcast, divided, input_count, output_count};
+use crate::ops::norm::SOFTMAX;
 use crate::ops::{Counts, Node, OpError, rnn};
-use crate::tensor::{TensorType, Type};
+use crate::tensor::{ElementType, TensorType, Type};
 
-/// `x·Φ(x)` by erf: one erf, one addition, three multiplications.
-pub const GELU: Counts = Counts { alu: 4, trans: 1, ..Counts::ZERO };
-/// `0.5·x·(1 + tanh(a·x + b·x³))`.
-pub const FAST_GELU: Counts = Counts { alu: 8, trans: 1, ..Counts::ZERO };
-/// `1 / (1 + exp(-x))`.
-pub const SIGMOID: Counts = Counts { alu: 2, div: 1, trans: 1, ..Counts::ZERO };
 /// `x·sigmoid(x)`.
 pub const SILU: Counts = Counts { alu: 3, ..SIGMOID };
 /// `x·sigmoid(alpha·x)`.
@@ -35,9 +31,9 @@ pub fn named(name: &str) -> Result<Counts, OpError> {
     match name.to_ascii_lowercase().as_str() {
         "" | "none" | "identity" => Ok(Counts::ZERO),
         "clip" | "relu2" | "relu_squared" => Ok(Counts::alu(2)),
-        "hardswish" => Ok(Counts::alu(5)),
+        "hardswish" => Ok(HARD_SWISH),
         "gelu" => Ok(GELU),
-        "fastgelu" | "gelu_tanh" => Ok(FAST_GELU),
+        "fastgelu" | "gelu_tanh" => Ok(TANH_GELU),
         "quickgelu" => Ok(QUICK_GELU),
         "silu" | "swish" => Ok(SILU),
         _ => rnn::activation(name),
@@ -50,9 +46,9 @@ pub fn biased(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![TensorType::new(node.element(0)?, shape).into()])
 }
 
-/// [`FAST_GELU`], and an addition where there is a bias (input 1).
+/// [`TANH_GELU`], and an addition where there is a bias (input 1).
 pub fn fast_gelu_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    FAST_GELU.plus(Counts::alu(u64::from(node.has_input(1))))?.times(output_count(outputs, 0)?)
+    TANH_GELU.plus(Counts::alu(u64::from(node.has_input(1))))?.times(output_count(outputs, 0)?)
 }
 
 /// `X [N, S, D]` to `Y [N, S, D/2]`: one half gates the other. Also `SwiGLU`.
@@ -71,13 +67,63 @@ pub fn split_gelu_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError>
     gate.plus(Counts::alu(input_count(node, 0)?))
 }
 
-/// Softmax of `x + bias`: maximum, difference, sum, exponential, quotient, and the addition.
-pub const BIAS_SOFTMAX: Counts = Counts { alu: 4, div: 1, trans: 1, ..Counts::ZERO };
+/// `Softmax` of `x + bias`.
+pub const BIAS_SOFTMAX: Counts = Counts { alu: 1 + SOFTMAX.alu, ..SOFTMAX };
+/// `X + bias + skip`.
+pub const BIAS_ADD: Counts = Counts::alu(2);
 
-/// The inference form of a fused dropout: the sum of data, bias (input 1) and residual (input 2); the
-/// mask (output 1) has the data's shape.
+/// The data, and a mask of its shape.
+pub fn dropped(node: &Node) -> Result<Vec<Type>, OpError> {
+    let data = node.tensor(0)?.clone();
+    let mask = TensorType { element: ElementType::Bool, shape: data.shape.clone() };
+    Ok(vec![data.into(), mask.into()])
+}
+
+/// The data alone: the mask is packed to bits in words, of a length that is the kernel's.
+pub fn dropped_to_bits(node: &Node) -> Result<Vec<Type>, OpError> {
+    Ok(vec![node.ty(0)?.clone()])
+}
+
+/// Outside training, the sum of data, bias (input 1) and residual (input 2).
 pub fn bias_dropout_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     Counts::alu(1 + u64::from(node.has_input(2))).times(output_count(outputs, 0)?)
+}
+
+/// The gate (input 0) of the up projection (input 1), or both halves in input 0.
+pub fn swiglu(node: &Node) -> Result<Vec<Type>, OpError> {
+    if node.has_input(1) { Ok(vec![node.ty(0)?.clone()]) } else { halved(node) }
+}
+
+/// SiLU and a product; a multiplication for `activation_alpha`, an addition for `activation_beta`, three
+/// comparisons for `limit`, where they do anything.
+pub fn swiglu_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    let more = u64::from(node.float_or("activation_alpha", 1.0)? != 1.0)
+        + u64::from(node.float_or("activation_beta", 0.0)? != 0.0)
+        + 3 * u64::from(node.float_or("limit", 0.0)? > 0.0);
+    SILU.plus(Counts::alu(1 + more))?.times(output_count(outputs, 0)?)
+}
+
+/// `X + gate·Y`; the gate of a row may be the sigmoid of a product with `gate_weight` (input 3).
+pub fn gated_add_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    let sum = Counts::alu(2).times(output_count(outputs, 0)?)?;
+    if !node.has_input(3) {
+        return Ok(sum);
+    }
+    let gate = input_count(node, 2)?;
+    let rows = gate.checked_div(input_count(node, 3)?).unwrap_or(0);
+    Counts::macs(gate, node.element(2)?, node.element(3)?).plus(SIGMOID.times(rows)?)?.plus(sum)
+}
+
+/// The decay, of `a`'s shape, and beta, of `b`'s (input 3).
+pub fn attention_gate(node: &Node) -> Result<Vec<Type>, OpError> {
+    let beta = if node.has_input(3) { node.ty(3)?.clone() } else { Type::Unknown };
+    Ok(vec![node.ty(0)?.clone(), beta])
+}
+
+/// `scale·softplus(a + bias)`, and the sigmoid of `b`.
+pub fn attention_gate_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let decay = SOFTPLUS.plus(Counts::alu(2))?.times(input_count(node, 0)?)?;
+    if node.has_input(3) { decay.plus(SIGMOID.times(input_count(node, 3)?)?) } else { Ok(decay) }
 }
 
 #[cfg(test)]

@@ -1,162 +1,93 @@
 //! Matrix products with something fused to them, and products of 8-bit integers.
 
-use super::activation::{self, FAST_GELU};
-use crate::ops::node::{broadcast, count, dims, product};
-use crate::ops::{Counts, Node, OpError};
-use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
-
-/// A matrix product: the shape of its output and the length of its sums.
-struct Product {
-    shape: Shape,
-    depth: Dim,
-}
-
-impl Product {
-    fn ty(&self, element: ElementType) -> Vec<Type> {
-        vec![TensorType::new(element, self.shape.clone()).into()]
-    }
-
-    fn outputs(&self) -> Result<u64, OpError> {
-        count(&self.shape, "an output")
-    }
-
-    fn macs(&self, node: &Node, a: usize, b: usize) -> Result<Counts, OpError> {
-        let macs = product(&[self.outputs()?, count(&[self.depth], "the sums of a product")?])?;
-        Ok(Counts::macs(macs, node.element(a)?, node.element(b)?))
-    }
-}
-
-/// The product of stacks of matrices as numpy's `matmul` has it; vectors are promoted.
-fn stacked(a: &[Dim], b: &[Dim]) -> Result<Product, OpError> {
-    let scalar = |input| OpError::Rank { input, expected: "at least 1", found: 0 };
-    let (depth, rows) = a.split_last().ok_or(scalar(0))?;
-    let (outer_a, row) = rows.split_last().map_or((rows, None), |(row, outer)| (outer, Some(*row)));
-    let (outer_b, other, column) = match b {
-        [] => return Err(scalar(1)),
-        [depth] => (&[] as &[Dim], depth, None),
-        [outer @ .., depth, column] => (outer, depth, Some(*column)),
-    };
-    if !depth.agrees_with(*other) {
-        return Err(OpError::Mismatch(format!("rows of {depth} elements meet columns of {other}")));
-    }
-    let mut shape = broadcast(&[outer_a, outer_b])?;
-    shape.extend([row, column].into_iter().flatten());
-    Ok(Product { shape, depth: if depth.exact().is_some() { *depth } else { *other } })
-}
+use super::activation;
+use super::twin::{with_inputs, with_types};
+use crate::ops::conv::REQUANTIZE;
+use crate::ops::elementwise::TANH_GELU;
+use crate::ops::node::{input_count, output_count};
+use crate::ops::quantize::DYNAMIC_QUANTIZE;
+use crate::ops::{Counts, Node, OpError, matmul};
+use crate::tensor::{ElementType, TensorType, Type};
 
 /// An operand of `FusedMatMul` as it is multiplied: `transBatch` takes the first dimension for the rows,
 /// `trans` swaps rows and columns.
-fn operand(shape: &[Dim], batch: bool, swap: bool) -> Shape {
-    let mut shape = shape.to_vec();
-    let rank = shape.len();
-    if rank < 2 {
-        return shape;
+fn operand(node: &Node, input: usize, batch: &'static str, swap: &'static str) -> Result<Type, OpError> {
+    let mut shape = node.shape(input)?.to_vec();
+    if let Some(last) = shape.len().checked_sub(1).filter(|last| *last > 0) {
+        if node.int_or(batch, 0)? != 0
+            && let Some(outer) = shape.get_mut(..last)
+        {
+            outer.rotate_left(1);
+        }
+        if node.int_or(swap, 0)? != 0 {
+            shape.swap(last - 1, last);
+        }
     }
-    if batch && let Some(outer) = shape.get_mut(..rank - 1) {
-        outer.rotate_left(1);
-    }
-    if swap {
-        shape.swap(rank - 2, rank - 1);
-    }
-    shape
+    Ok(TensorType::new(node.element(input)?, shape).into())
 }
 
-fn fused_product(node: &Node) -> Result<Product, OpError> {
-    let flag = |name| Ok::<_, OpError>(node.int_or(name, 0)? != 0);
-    let a = operand(node.shape(0)?, flag("transBatchA")?, flag("transA")?);
-    let b = operand(node.shape(1)?, flag("transBatchB")?, flag("transB")?);
-    stacked(&a, &b)
+fn operands(node: &Node) -> Result<[Type; 2], OpError> {
+    Ok([operand(node, 0, "transBatchA", "transA")?, operand(node, 1, "transBatchB", "transB")?])
 }
 
-/// `A [.., M, K]` by `B [.., K, N]`, each transposed first where an attribute says so. Also
-/// `TransposeMatMul` and `FusedMatMulActivation`.
+/// The types that a rule gives, all of another element type.
+fn in_type(types: Vec<Type>, element: ElementType) -> Vec<Type> {
+    let shape = |ty: &Type| ty.tensor().and_then(|tensor| tensor.shape.clone());
+    types.iter().map(|ty| TensorType { element, shape: shape(ty) }.into()).collect()
+}
+
+/// `MatMul` of `A [.., M, K]` and `B [.., K, N]`, each transposed first where an attribute says so. Also
+/// `TransposeMatMul`, `FusedMatMulActivation` and `SparseToDenseMatMul`.
 pub fn fused(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(fused_product(node)?.ty(node.element(0)?))
+    with_types(node, &operands(node)?, matmul::matmul)
 }
 
-/// `M·N·K` for each matrix, a multiplication where `alpha` is not 1, and the activation.
-pub fn fused_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let product = fused_product(node)?;
+/// `MatMul`, a multiplication where `alpha` is not 1, and the activation.
+pub fn fused_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let scaled = Counts::alu(u64::from(node.float_or("alpha", 1.0)? != 1.0));
-    let after = scaled.plus(activation::fused(node)?)?;
-    product.macs(node, 0, 1)?.plus(after.times(product.outputs()?)?)
-}
-
-/// `A [.., M, K]` by `B [.., K, N]` in the element type of `A`.
-pub fn plain(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(stacked(node.shape(0)?, node.shape(1)?)?.ty(node.element(0)?))
-}
-
-/// A product, an optional bias (input 2), and the tanh form of Gelu.
-pub fn gelu_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let product = stacked(node.shape(0)?, node.shape(1)?)?;
-    let after = FAST_GELU.plus(Counts::alu(u64::from(node.has_input(2))))?;
-    product.macs(node, 0, 1)?.plus(after.times(product.outputs()?)?)
+    let after = scaled.plus(activation::fused(node)?)?.times(output_count(outputs, 0)?)?;
+    with_types(node, &operands(node)?, |node| matmul::matmul_work(node, outputs))?.plus(after)
 }
 
 /// The product of a sparse `A`: at most that of a dense one.
-pub fn sparse_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    stacked(node.shape(0)?, node.shape(1)?)?.macs(node, 0, 1).map(Counts::at_most)
+pub fn sparse_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    fused_work(node, outputs).map(Counts::at_most)
+}
+
+/// `MatMul`, an optional bias (input 2), and the tanh form of Gelu.
+pub fn gelu_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    let after = TANH_GELU.plus(Counts::alu(u64::from(node.has_input(2))))?;
+    matmul::matmul_work(node, outputs)?.plus(after.times(output_count(outputs, 0)?)?)
 }
 
 /// 16-bit integers to 32-bit ones, unsigned where both are.
 pub fn integer(node: &Node) -> Result<Vec<Type>, OpError> {
     let unsigned = node.element(0)? == ElementType::Uint16 && node.element(1)? == ElementType::Uint16;
     let element = if unsigned { ElementType::Uint32 } else { ElementType::Int32 };
-    Ok(stacked(node.shape(0)?, node.shape(1)?)?.ty(element))
+    Ok(in_type(matmul::matmul(node)?, element))
 }
 
 /// 8-bit `A` (input 0) by `B` (input 2), its layout aside, to 8 bits.
 ///
 /// Source: ONNX Runtime `QOrderedMatMul`.
 pub fn ordered(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(stacked(node.shape(0)?, node.shape(2)?)?.ty(node.element(0)?))
+    with_inputs(node, &[0, 2], matmul::matmul)
 }
 
 /// The product, the scaling of each sum, and an addition for each of the bias (input 5) and `C` (input 6).
-pub fn ordered_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let product = stacked(node.shape(0)?, node.shape(2)?)?;
+pub fn ordered_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let added = u64::from(node.has_input(5)) + u64::from(node.has_input(6));
-    let after = REQUANTIZE.plus(Counts::alu(added))?;
-    product.macs(node, 0, 2)?.plus(after.times(product.outputs()?)?).map(Counts::by_formula)
+    let after = REQUANTIZE.plus(Counts::alu(added))?.times(output_count(outputs, 0)?)?;
+    let product = with_inputs(node, &[0, 2], |node| matmul::matmul_work(node, outputs))?;
+    product.plus(after).map(Counts::by_formula)
 }
 
-/// A product alone.
-pub fn plain_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    stacked(node.shape(0)?, node.shape(1)?)?.macs(node, 0, 1)
+/// `Gemm`, and the activation of each output.
+pub fn gemm_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    matmul::gemm_work(node, outputs)?.plus(activation::fused(node)?.times(output_count(outputs, 0)?)?)
 }
 
-/// `A [M, K]` (input 0) by `B [K, N]`, each transposed first where an attribute says so.
-fn gemm_product(node: &Node, b: usize) -> Result<Product, OpError> {
-    let swap = |name| Ok::<_, OpError>(node.int_or(name, 0)? != 0);
-    let [_, _] = dims(node, 0, "2")?;
-    let [_, _] = dims(node, b, "2")?;
-    stacked(
-        &operand(node.shape(0)?, false, swap("transA")?),
-        &operand(node.shape(b)?, false, swap("transB")?),
-    )
-}
-
-/// `alpha·A·B + beta·C`, `[M, N]`, in the element type of `A`.
-pub fn gemm(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(gemm_product(node, 1)?.ty(node.element(0)?))
-}
-
-/// `M·N·K`; an addition for `C`, a multiplication for each of `alpha` and `beta` that is not 1, and the
-/// activation.
-///
-/// Source: ONNX `Gemm`, opset 13, and ONNX Runtime `FusedGemm` and `GemmFloat8`.
-pub fn gemm_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let product = gemm_product(node, 1)?;
-    let added = node.has_input(2);
-    let alu = u64::from(node.float_or("alpha", 1.0)? != 1.0)
-        + u64::from(added)
-        + u64::from(added && node.float_or("beta", 1.0)? != 1.0);
-    let after = Counts::alu(alu).plus(activation::fused(node)?)?;
-    product.macs(node, 0, 1)?.plus(after.times(product.outputs()?)?)
-}
-
-/// To the element type that the attribute `dtype` numbers.
+/// `Gemm` to the element type that the attribute `dtype` numbers.
 pub fn float8_gemm(node: &Node) -> Result<Vec<Type>, OpError> {
     let dtype = node.int_or("dtype", 1)?;
     let element = i32::try_from(dtype).ok().and_then(ElementType::from_onnx);
@@ -164,22 +95,17 @@ pub fn float8_gemm(node: &Node) -> Result<Vec<Type>, OpError> {
         name: "dtype",
         problem: format!("is {dtype}, which is no element type"),
     })?;
-    Ok(gemm_product(node, 1)?.ty(element))
+    Ok(in_type(matmul::gemm(node)?, element))
 }
 
 /// Sums of the rows of `A` and the columns of `B`, which zero points multiply.
 fn zero_points(node: &Node, a: usize, b: usize) -> Result<Counts, OpError> {
-    let (a, b) = (count(node.shape(a)?, "an input")?, count(node.shape(b)?, "an input")?);
-    Ok(Counts::int(a.checked_add(b).ok_or(OpError::Overflow)?).by_formula())
+    let sums = input_count(node, a)?.checked_add(input_count(node, b)?);
+    Ok(Counts::int(sums.ok_or(OpError::Overflow)?).by_formula())
 }
 
-/// Scaling an integer sum back to 8 bits: two multiplications or additions, then round and clip twice.
-const REQUANTIZE: Counts = Counts { alu: 2, int: 3, ..Counts::ZERO };
-/// Quantising an element: its part in minimum and maximum, then divide, round and shift, clip twice.
-const DYNAMIC_QUANTIZE: Counts = Counts { alu: 4, div: 1, int: 2, ..Counts::ZERO };
-
-/// `A` (input 0) by `B` (input 3) to `[M, N]`: 8-bit where the output has a zero point (input 8) or a scale
-/// (input 7), else float32.
+/// `Gemm` of `A` (input 0) and `B` (input 3): to 8 bits where the output has a zero point (input 8) or a scale
+/// (input 7), else to float32.
 pub fn quantized_gemm(node: &Node) -> Result<Vec<Type>, OpError> {
     let element = if node.has_input(8) {
         node.element(8)?
@@ -188,43 +114,43 @@ pub fn quantized_gemm(node: &Node) -> Result<Vec<Type>, OpError> {
     } else {
         ElementType::Float32
     };
-    Ok(gemm_product(node, 3)?.ty(element))
+    Ok(in_type(with_inputs(node, &[0, 3], matmul::gemm)?, element))
 }
 
-/// The product, the zero points, an integer addition for `C` (input 6), and the scaling of each sum.
-pub fn quantized_gemm_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let product = gemm_product(node, 3)?;
+/// The product, the zero points, an integer addition for `C` (input 6), and the scaling of each sum, which
+/// has `alpha` in it.
+pub fn quantized_gemm_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let scaled = if node.has_input(7) { REQUANTIZE } else { Counts::alu(1) };
     let after = scaled.plus(Counts::int(u64::from(node.has_input(6))))?;
+    let product = with_inputs(node, &[0, 3], |node| matmul::gemm_work(node, outputs))?;
     product
-        .macs(node, 0, 3)?
         .plus(zero_points(node, 0, 3)?)?
-        .plus(after.times(product.outputs()?)?)
+        .plus(after.times(output_count(outputs, 0)?)?)
         .map(Counts::by_formula)
 }
 
 /// Float `A`, quantised on the way, by 8-bit `B`: the product, the zero points, a scaling and an optional
 /// bias (input 4) of each sum.
-pub fn dynamic_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let product = stacked(node.shape(0)?, node.shape(1)?)?;
-    let macs = product.macs(node, 0, 1)?;
+pub fn dynamic_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    let product = matmul::matmul_work(node, outputs)?;
     let after = Counts::alu(1 + u64::from(node.has_input(4)));
-    Counts { factors: Some((ElementType::Uint8, node.element(1)?)), ..macs }
-        .plus(DYNAMIC_QUANTIZE.times(count(node.shape(0)?, "an input")?)?)?
+    Counts { factors: Some((ElementType::Uint8, node.element(1)?)), ..product }
+        .plus(DYNAMIC_QUANTIZE.times(input_count(node, 0)?)?)?
         .plus(zero_points(node, 0, 1)?)?
-        .plus(after.times(product.outputs()?)?)
+        .plus(after.times(output_count(outputs, 0)?)?)
 }
 
 /// 8-bit `A` by 8-bit `B` to the type of the scales (input 2).
 pub fn integer_to_float(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(stacked(node.shape(0)?, node.shape(1)?)?.ty(node.element(2)?))
+    Ok(in_type(matmul::matmul(node)?, node.element(2)?))
 }
 
 /// The product, the zero points, a scaling and an optional bias (input 6) of each sum.
-pub fn integer_to_float_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let product = stacked(node.shape(0)?, node.shape(1)?)?;
+pub fn integer_to_float_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let after = Counts::alu(1 + u64::from(node.has_input(6)));
-    product.macs(node, 0, 1)?.plus(zero_points(node, 0, 1)?)?.plus(after.times(product.outputs()?)?)
+    matmul::matmul_work(node, outputs)?
+        .plus(zero_points(node, 0, 1)?)?
+        .plus(after.times(output_count(outputs, 0)?)?)
 }
 
 #[cfg(test)]

@@ -5,8 +5,14 @@
 
 pub mod activation;
 pub mod attention;
+pub mod conv;
+pub mod inspect;
 pub mod matmul;
+pub mod moe;
 pub mod multi_head;
 pub mod norm;
 pub mod packed;
+pub mod position;
 pub mod quantize;
+pub mod signal;
+pub mod twin;

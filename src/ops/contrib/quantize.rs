@@ -2,13 +2,13 @@
 //!
 //! Each is its float twin between dequantising its inputs and quantising its output.
 
-use super::activation::SIGMOID;
+use crate::ops::elementwise::SIGMOID;
 use crate::ops::node::{broadcast, count, input_count, output_count, resolve_axis};
 use crate::ops::{Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
 /// `(q - zero point)·scale`.
-const DEQUANTIZE: Counts = Counts::alu(2);
+pub const DEQUANTIZE: Counts = Counts::alu(2);
 /// `clip(round(x / scale) + zero point)`.
 ///
 /// Source: ONNX `QuantizeLinear`, opset 13.
@@ -32,15 +32,12 @@ pub const BINARY: Counts = between(2, Counts::alu(1));
 pub const LEAKY_RELU: Counts = between(1, Counts::alu(2));
 /// `QLinearSigmoid`.
 pub const LOGISTIC: Counts = between(1, SIGMOID);
-/// `QLinearSoftmax`: maximum, difference, exponential, sum, quotient.
-pub const SOFTMAX: Counts = between(1, Counts { alu: 3, div: 1, trans: 1, ..Counts::ZERO });
+/// `QLinearSoftmax`.
+pub const SOFTMAX: Counts = between(1, crate::ops::norm::SOFTMAX);
 /// `QLinearWhere`: one of the inputs is chosen, scaled, and quantised again.
 pub const WHERE: Counts = between(1, Counts::int(1));
 /// `QOrderedGelu`, by erf.
-pub const GELU: Counts = between(1, super::activation::GELU);
-/// `DequantizeLinear`, as of the domain.
-pub const FROM_BYTES: Counts = DEQUANTIZE;
-
+pub const GELU: Counts = between(1, crate::ops::elementwise::GELU);
 fn broadcast_of(node: &Node, inputs: &[usize], element_of: usize) -> Result<Vec<Type>, OpError> {
     let shapes: Vec<&[Dim]> = inputs.iter().map(|input| node.shape(*input)).collect::<Result<_, _>>()?;
     Ok(vec![TensorType::new(node.element(element_of)?, broadcast(&shapes)?).into()])
@@ -123,15 +120,15 @@ pub fn mean(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![TensorType::new(node.element(0)?, reduced.collect::<Vec<_>>()).into()])
 }
 
-/// The shape of the first input in the type of the zero point (input 2), uint8 without one.
-pub fn quantized(node: &Node) -> Result<Vec<Type>, OpError> {
-    let element = if node.has_input(2) { node.element(2)? } else { ElementType::Uint8 };
+/// The shape of the first input in the type that the attribute `to` numbers.
+pub fn from_ordered(node: &Node) -> Result<Vec<Type>, OpError> {
+    let to = node.int("to")?.ok_or(OpError::MissingAttribute("to"))?;
+    let element = i32::try_from(to).ok().and_then(ElementType::from_onnx);
+    let element = element.ok_or_else(|| OpError::Attribute {
+        name: "to",
+        problem: format!("is {to}, which is no element type"),
+    })?;
     Ok(vec![TensorType { element, shape: node.tensor(0)?.shape.clone() }.into()])
-}
-
-/// The shape of the first input in the type of the scale (input 1).
-pub fn dequantized(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![TensorType { element: node.element(1)?, shape: node.tensor(0)?.shape.clone() }.into()])
 }
 
 /// The shape of the first input in int8.

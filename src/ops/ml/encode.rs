@@ -5,11 +5,6 @@ use crate::ops::node::{count, input_count, output_count};
 use crate::ops::{Attribute, Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
-/// The type of the first input: `Binarizer` and `Imputer`.
-pub fn same_as_input(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![node.ty(0)?.clone()])
-}
-
 /// The shape of the first input, in float32: `Scaler` and `Normalizer`.
 pub fn as_float(node: &Node) -> Result<Vec<Type>, OpError> {
     shaped(node, ElementType::Float32)

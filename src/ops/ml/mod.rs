@@ -7,6 +7,8 @@ pub mod linear;
 pub mod training;
 pub mod tree;
 
+use super::elementwise::SIGMOID;
+use super::norm::SOFTMAX;
 use super::{Attribute, Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
@@ -74,16 +76,15 @@ fn classified(node: &Node, integers: &'static str, scores: Dim) -> Result<Vec<Ty
 /// Source: the attribute's page; its values are names, and numbers 0 to 4 in `TreeEnsemble`.
 fn post_transform(node: &Node) -> Result<Counts, OpError> {
     let name = "post_transform";
-    let softmax = Counts { alu: 3, div: 1, trans: 1, ..Counts::ZERO };
     match node.any(name) {
         None | Some(Attribute::Int(0)) => Ok(Counts::ZERO),
-        Some(Attribute::Int(1 | 3)) => Ok(softmax),
-        Some(Attribute::Int(2)) => Ok(Counts { alu: 2, div: 1, trans: 1, ..Counts::ZERO }),
+        Some(Attribute::Int(1 | 3)) => Ok(SOFTMAX),
+        Some(Attribute::Int(2)) => Ok(SIGMOID),
         Some(Attribute::Int(4)) => Ok(Counts::trans(1)),
         Some(Attribute::Str(text)) => match &**text {
             "NONE" => Ok(Counts::ZERO),
-            "SOFTMAX" | "SOFTMAX_ZERO" => Ok(softmax),
-            "LOGISTIC" => Ok(Counts { alu: 2, div: 1, trans: 1, ..Counts::ZERO }),
+            "SOFTMAX" | "SOFTMAX_ZERO" => Ok(SOFTMAX),
+            "LOGISTIC" => Ok(SIGMOID),
             "PROBIT" => Ok(Counts::trans(1)),
             other => {
                 Err(OpError::Attribute { name, problem: format!("is \"{other}\", which is no transform") })

@@ -11,7 +11,7 @@ const FIRST: usize = 2;
 /// one or two accumulators.
 fn optimized(node: &Node, groups: usize) -> Result<usize, OpError> {
     let tensors = node.inputs.len().saturating_sub(FIRST);
-    if tensors == 0 || tensors % groups != 0 {
+    if tensors == 0 || !tensors.is_multiple_of(groups) {
         return Err(OpError::Mismatch(format!("{tensors} tensors are no {groups} lists of the same length")));
     }
     Ok(tensors / groups)
