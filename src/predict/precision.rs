@@ -128,3 +128,79 @@ impl Storage {
         bytes as f64 * self.weights
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::Totals;
+
+    fn model(macs: &[(&str, u64)]) -> ModelCost {
+        let macs_by_type = macs.iter().map(|(key, n)| ((*key).to_owned(), *n)).collect();
+        ModelCost { totals: Totals { macs_by_type, ..Totals::default() }, ..ModelCost::default() }
+    }
+
+    #[test]
+    fn operand_types_name_the_format_of_their_product() {
+        use Precision::{Bf16, Fp8, Fp16, Fp32, Fp64, Int4, Int8};
+        let cases = [
+            ("float32", Fp32),
+            ("float64", Fp64),
+            ("float16", Fp16),
+            ("bfloat16", Bf16),
+            ("float8e4m3fn", Fp8),
+            ("float8e4m3fn×float8e5m2", Fp8),
+            ("int8", Int8),
+            ("uint8×int8", Int8),
+            ("int8×int4", Int8),
+            ("uint4", Int4),
+            ("int32", Fp32),
+            ("complex64", Fp32),
+            // MatMulNBits: 16-bit arithmetic, whatever the activations are stored in.
+            ("float32×uint4", Fp16),
+            ("float16×uint4", Fp16),
+            ("bfloat16×uint4", Bf16),
+            ("float32×int8", Fp16),
+            ("float16×float32", Fp16),
+            ("float32×float16", Fp32),
+            ("float16×float8e4m3fn", Fp16),
+        ];
+        for (key, expected) in cases {
+            assert_eq!(Factors::parse(key).precision(), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_format_with_most_macs_wins_and_of_equals_the_wider() {
+        let cases: [(&[(&str, u64)], Precision); 5] = [
+            (&[], Precision::Fp32),
+            (&[("float32", 1), ("int8", 2)], Precision::Int8),
+            (&[("float32", 5), ("float16", 3), ("float16×uint4", 3)], Precision::Fp16),
+            (&[("int8", 7), ("float32", 7)], Precision::Fp32),
+            (&[("int8", u64::MAX), ("uint8×int8", u64::MAX), ("float32", u64::MAX)], Precision::Fp32),
+        ];
+        for (macs, expected) in cases {
+            assert_eq!(of_model(&model(macs)), expected, "{macs:?}");
+        }
+    }
+
+    #[test]
+    fn a_precision_asked_for_is_what_tensors_are_stored_in() {
+        let cases = [
+            ("float32", None, (1.0, 1.0)),
+            ("float32", Some(Precision::Fp32), (1.0, 1.0)),
+            ("float32", Some(Precision::Tf32), (1.0, 1.0)),
+            ("float32", Some(Precision::Fp16), (0.5, 0.5)),
+            ("float32", Some(Precision::Int4), (0.125, 0.125)),
+            ("float16", Some(Precision::Fp32), (2.0, 2.0)),
+            ("uint8×int8", Some(Precision::Fp16), (2.0, 2.0)),
+            // Packed weights stay packed.
+            ("float16×uint4", Some(Precision::Fp32), (2.0, 1.0)),
+            ("float32×uint4", Some(Precision::Fp16), (0.5, 1.0)),
+            ("float32×int8", Some(Precision::Int4), (0.125, 0.5)),
+        ];
+        for (key, asked, (activations, weights)) in cases {
+            let found = Storage::of(&model(&[(key, 1)]), asked);
+            assert_eq!(found, Storage { activations, weights }, "{key} in {asked:?}");
+        }
+    }
+}

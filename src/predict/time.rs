@@ -4,10 +4,11 @@
 use super::precision::{Factors, Storage};
 use super::{Basis, Bound, Interval, LayerTime, Limits, PredictError, constants};
 use crate::cost::{LayerCost, ModelCost};
-use crate::device::{ArithmeticUnit, Device, DeviceKind, Peak, Precision};
+use crate::device::{ArithmeticUnit, Device, Peak, Precision};
 use crate::units::{BytesPerSecond, FlopsPerSecond, Seconds};
 
-/// Layers that move fewer bytes a turn work on shapes and scalars: a runtime does that on the host.
+/// Layers that move fewer bytes a turn work on shapes and scalars: a runtime does that on the host, and they
+/// start no kernel.
 const HOST_BYTES: u64 = 256;
 
 /// Vector operations that a division or a transcendental function takes the time of.
@@ -43,7 +44,7 @@ impl<'d> Rates<'d> {
             contraction,
             vector,
             bandwidth: device.memory_bandwidth.value,
-            basis: basis(device, contraction),
+            basis: constants::basis(device, contraction),
         };
         for (what, value) in [
             ("peak rate", contraction.rate.value.0),
@@ -59,11 +60,6 @@ impl<'d> Rates<'d> {
     }
 }
 
-fn basis(device: &Device, contraction: &Peak) -> Basis {
-    let fitted = device.kind == DeviceKind::Gpu && constants::fitted(contraction.unit);
-    if fitted { Basis::Spec } else { Basis::Assumed }
-}
-
 /// Where the time of one run goes.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Run {
@@ -77,7 +73,8 @@ pub(super) struct Run {
 impl Run {
     pub fn limits(&self) -> Limits {
         let total = self.latency.value;
-        let share = |part: Seconds| if total > Seconds::ZERO { part / total } else { 0.0 };
+        let finite = total > Seconds::ZERO && total.0.is_finite();
+        let share = |part: Seconds| if finite { part / total } else { 0.0 };
         Limits { compute: share(self.compute), memory: share(self.memory), launch: share(self.launch) }
     }
 }
@@ -119,8 +116,14 @@ pub(super) fn run(
         })
         .collect();
     let value = compute + memory + launch;
-    let (low, high) = constants::latency_spread(rates.basis);
-    Run { latency: Interval { value, low: value * low, high: value * high }, compute, memory, launch, layers }
+    let kernel = constants::kernel_spread(rates.basis, rates.contraction.unit);
+    let end = |kernel: f64, start: f64| (compute + memory) * kernel + launch * start;
+    let latency = Interval {
+        value,
+        low: end(kernel.0, constants::LAUNCH_SPREAD.0),
+        high: end(kernel.1, constants::LAUNCH_SPREAD.1),
+    };
+    Run { latency, compute, memory, launch, layers }
 }
 
 /// The peak for the format of the layer's own operands, where it differs from that of the model.
