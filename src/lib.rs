@@ -1,9 +1,66 @@
-//! What a neural network costs, before anyone runs it.
+//! What a neural network costs, before anyone runs it: operations, parameters, bytes and memory of an
+//! ONNX file, layer by layer, and a first estimate of seconds and joules on a named device.
+//!
+//! ```
+//! use std::path::Path;
+//! use ergometer::{cost, graph, onnx};
+//!
+//! let model = onnx::read(Path::new("models/resnet50.onnx"))?;
+//! let typed = graph::infer(&model.proto, &graph::Request { batch: Some(8), ..Default::default() })?;
+//! let totals = cost::count(&typed)?.totals;
+//! assert_eq!(totals.counts.macs, 8 * 4_089_184_256);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # The way through
+//!
+//! ```text
+//! model.onnx (mapped)                        catalogue of devices
+//!     | onnx::read     no weight is touched       |
+//!     v                                           |
+//! onnx::Model                                     |
+//!     | graph::infer   asks ops::OPERATORS        |
+//!     v                                           v
+//! graph::TypedGraph -- cost::count --> ModelCost --> predict::predict --> Prediction
+//!                                           \____________________________/
+//!                                                        v
+//!                                            report (lays out) <- cli
+//! ```
+//!
+//! Everything between bytes and report is a pure function of its arguments. Only [`onnx::read`] and the
+//! command line touch files; only `main` exits.
+//!
+//! # The layers
+//!
+//! A module imports only from those above it; a test holds this.
+//!
+//! | module | owns | stands on |
+//! |---|---|---|
+//! | [`units`] | measured quantities and how numbers are printed | |
+//! | [`tensor`] | element types, shapes, small known values | |
+//! | [`onnx`] | the wire format: reading, external data, stripping and writing | |
+//! | [`ops`] | the rules of every operator, one table | tensor |
+//! | [`graph`] | inference over nodes, bodies and functions; binding of open dimensions | onnx, ops, tensor |
+//! | [`cost`] | counting: layers, totals, parameters, liveness, roll-ups | graph, ops, tensor |
+//! | [`device`] | the catalogue of devices | units |
+//! | [`predict`] | time and energy | cost, device, units |
+//! | [`report`] | screen, JSON, CSV, Markdown: lays out, never computes | all above |
+//! | [`cli`] | commands and their options: no arithmetic | all |
+//!
+//! # Where to look
+//!
+//! - An operator's rule: its row in `src/ops/table.rs` names its functions; the family's file has them.
+//! - What an open dimension is taken to be: `src/graph/bind.rs`.
+//! - A constant of the time or power model, with its origin: `src/predict/constants.rs`.
+//! - A device's figures, each with its source: `src/device/catalogue/`.
+
+pub mod cli;
 pub mod cost;
 pub mod device;
 pub mod graph;
 pub mod onnx;
 pub mod ops;
 pub mod predict;
+pub mod report;
 pub mod tensor;
 pub mod units;

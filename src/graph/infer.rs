@@ -8,7 +8,7 @@ use super::declared::disagreement;
 use super::{GraphError, Request, Source, Trips, TypedGraph, TypedNode, Value, ValueId, Warning, scope};
 use crate::onnx::schema::{FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use crate::ops::{Attributes, Costed, Node, OpError, Rule, Values, find};
-use crate::tensor::{Dim, Elements, MAX_ELEMENTS, Type};
+use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Type};
 
 /// The most nodes that bodies and functions may expand to: so many, and so many for each node that the
 /// main graph and the functions hold. Real functions are called some tens of times; a file of a few
@@ -457,11 +457,19 @@ impl<'m> Walker<'m> {
     }
 }
 
+/// The most elements of a type whose values flow.
+///
+/// Shapes are made of integers, masks of booleans; a larger floating-point tensor is a weight.
+fn most_elements(element: ElementType) -> u64 {
+    const MOST_FLOATS: u64 = 1_024;
+    if element.is_float() { MOST_FLOATS } else { MAX_ELEMENTS }
+}
+
 /// The elements of a node's outputs, where all of them are small and the operator computes them.
 fn values(node: &Node, rules: &Costed, types: &[Type]) -> Vec<Option<Elements>> {
     let Values::Computed(rule) = rules.value else { return vec![] };
     let small = |ty: &Type| match ty.tensor() {
-        Some(tensor) => tensor.elements().exact().is_some_and(|n| n <= MAX_ELEMENTS),
+        Some(tensor) => tensor.elements().exact().is_some_and(|n| n <= most_elements(tensor.element)),
         None => false,
     };
     if !types.iter().all(small) {
