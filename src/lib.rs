@@ -5,5 +5,6 @@ pub mod graph;
 pub mod onnx;
 pub mod ops;
 pub mod predict;
+pub mod report;
 pub mod tensor;
 pub mod units;
