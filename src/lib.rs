@@ -1,4 +1,5 @@
 //! What a neural network costs, before anyone runs it.
+pub mod cli;
 pub mod cost;
 pub mod device;
 pub mod graph;
