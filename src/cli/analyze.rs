@@ -62,7 +62,7 @@ pub struct Options {
     /// What a row is
     #[arg(long, value_name = "WHAT", default_value = "layer", help_heading = "Layers")]
     by: Grouping,
-    /// Columns of table, csv and md; see the list with --fields help
+    /// Columns of table, csv and md; a wrong name lists all
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = field_parser())]
     #[arg(hide_possible_values = true, help_heading = "Layers")]
     fields: Vec<&'static Field>,
