@@ -204,7 +204,9 @@ fn pad(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     }
 }
 
-fn counted(n: u64, symbol: &str) -> String {
+/// A number of things with a symbol: `512 MAC`, `4.09 GMAC`.
+#[must_use]
+pub fn counted(n: u64, symbol: &str) -> String {
     let text = if n < 1000 { format!("{n} ") } else { three_digits(n as f64) };
     with_symbol(text, symbol)
 }

@@ -3,8 +3,10 @@
 //! Nothing is silently zero: a node whose cost is not known is in [`ModelCost::uncosted`] with its
 //! reason, and the totals say that they are not complete.
 
+mod convention;
 mod liveness;
 mod params;
+mod rollup;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,9 @@ use crate::graph::{Trips, TypedGraph, TypedNode, ValueId};
 use crate::ops::{Bytes, Confidence, Costed, Counts, Moved, Node, OpError, Operator, Rule, Traffic, counts};
 use crate::tensor::{ElementType, Type};
 
+pub use convention::Convention;
 pub use params::Params;
+pub use rollup::{By, Group, operator_name, roll_up, sum};
 
 /// What one node costs, all its turns together.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -113,7 +117,7 @@ pub fn count(graph: &TypedGraph) -> Result<ModelCost, CostError> {
         keep_largest(&mut layers, &choice.branches)?;
     }
     let dead = params::assign(graph, &mut layers)?;
-    let mut totals = sum(graph, &layers)?;
+    let mut totals = total(graph, &layers)?;
     totals.folded = folded(graph)?;
     totals.peak_activation_bytes = liveness::peak(graph);
     totals.complete = uncosted.is_empty() && graph.nodes.iter().all(|node| node.trips != Trips::Unknown);
@@ -242,7 +246,15 @@ fn keep_largest(layers: &mut [LayerCost], branches: &[std::ops::Range<usize>]) -
     Ok(())
 }
 
-fn sum(graph: &TypedGraph, layers: &[LayerCost]) -> Result<Totals, CostError> {
+/// The MACs of a layer and the element types of their factors, `float32` or `float16×uint4`; `None` without
+/// any.
+pub fn macs_by_type(counts: &Counts) -> Option<(String, u64)> {
+    let (left, right) = counts.factors.filter(|_| counts.macs > 0)?;
+    let types = if left == right { left.to_string() } else { format!("{left}×{right}") };
+    Some((types, counts.macs))
+}
+
+fn total(graph: &TypedGraph, layers: &[LayerCost]) -> Result<Totals, CostError> {
     let mut totals = Totals { nodes: graph.nodes.len() as u64, ..Totals::default() };
     let add = |total: &mut u64, n: u64| {
         *total = total.checked_add(n).ok_or(CostError)?;
@@ -254,9 +266,8 @@ fn sum(graph: &TypedGraph, layers: &[LayerCost]) -> Result<Totals, CostError> {
         add(&mut totals.bytes_read, layer.bytes_read)?;
         add(&mut totals.bytes_weights, layer.bytes_weights)?;
         add(&mut totals.bytes_written, layer.bytes_written)?;
-        if let (Some((left, right)), 1..) = (layer.counts.factors, layer.counts.macs) {
-            let key = if left == right { left.to_string() } else { format!("{left}×{right}") };
-            add(totals.macs_by_type.entry(key).or_default(), layer.counts.macs)?;
+        if let Some((types, macs)) = macs_by_type(&layer.counts) {
+            add(totals.macs_by_type.entry(types).or_default(), macs)?;
         }
     }
     totals.flops = totals.counts.flops().map_err(|_| CostError)?;

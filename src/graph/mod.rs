@@ -134,7 +134,17 @@ pub struct Warning {
     pub message: String,
 }
 
-impl TypedGraph<'_> {
+impl<'m> TypedGraph<'m> {
+    /// The name of a node; one without a name is called by its first output.
+    pub fn layer_name(&self, node: usize) -> &'m str {
+        let Some(node) = self.nodes.get(node) else { return "" };
+        if !node.name.is_empty() {
+            return node.name;
+        }
+        let output = node.outputs.iter().flatten().next().and_then(|id| self.values.get(*id));
+        output.map_or("", |value| value.name)
+    }
+
     /// Calls `f` with what a rule sees of a node.
     pub fn view<T>(&self, node: &TypedNode, f: impl FnOnce(&Node) -> T) -> T {
         let inputs: Vec<Option<Operand>> =

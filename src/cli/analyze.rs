@@ -1,0 +1,460 @@
+//! `ergometer analyze`: counts a model, layer by layer, and estimates its time and energy.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+
+use super::error::{self, Refusal};
+use super::output::{self, Output};
+use super::{Format, Global, Status};
+use crate::cost::{self, By, Convention, ModelCost};
+use crate::device::{Catalogue, Device, Precision};
+use crate::graph::{self, GraphError, Origin, Request, Trips, TypedGraph};
+use crate::onnx;
+use crate::predict::{Prediction, predict};
+use crate::report::failure::{FailedModel, Failure, Problem};
+use crate::report::fields::{self, FIELDS, Field};
+use crate::report::rows::{self, Selection};
+use crate::report::screen::{self, Detail, Layout};
+use crate::report::{Devices, NoEstimate, Subject, analysis, csv, json};
+
+/// The device of estimates where none is named.
+const REFERENCE: &str = "nvidia-a100-sxm4-80-gb";
+/// Rows of a table where no other number is asked for.
+const TOP: usize = 10;
+
+/// Options of `analyze`.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// ONNX files; `-` reads standard input
+    #[arg(required = true, value_name = "MODEL")]
+    models: Vec<PathBuf>,
+    /// Set an open dimension by its name in the model
+    #[arg(long = "dim", value_name = "NAME=V", value_parser = dimension, help_heading = "Shapes")]
+    dims: Vec<(String, u64)>,
+    /// Set the whole shape of an input, fixed dimensions too; `NAME=scalar` for rank 0
+    #[arg(long = "input", value_name = "NAME=1x3x224x224", value_parser = shape, help_heading = "Shapes")]
+    inputs: Vec<(String, Vec<u64>)>,
+    /// Set the batch dimension, whatever it is called
+    #[arg(long, value_name = "N", help_heading = "Shapes")]
+    batch: Option<u64>,
+    /// Refuse a model that needs a default or has a node that is not counted, and list all that is missing
+    #[arg(long, help_heading = "Shapes")]
+    strict: bool,
+    /// Estimate for these devices; `ergometer devices` lists them
+    #[arg(long = "device", value_name = "A,B", value_delimiter = ',', help_heading = "Estimate")]
+    devices: Vec<String>,
+    /// Run contractions in fp64, fp32, tf32, fp16, bf16, fp8, int8 or int4, not as the model stores them
+    #[arg(long, value_name = "P", help_heading = "Estimate")]
+    precision: Option<Precision>,
+    /// Show every row, in the file's order unless --sort is given
+    #[arg(long, help_heading = "Layers", conflicts_with = "top")]
+    all: bool,
+    /// Show so many rows
+    #[arg(long, value_name = "N", help_heading = "Layers")]
+    top: Option<usize>,
+    /// Order rows by a field: flops, macs, params, bytes, time, name, order, …
+    #[arg(long, value_name = "FIELD", value_parser = field_parser(), hide_possible_values = true)]
+    #[arg(help_heading = "Layers")]
+    sort: Option<&'static Field>,
+    /// What a row is
+    #[arg(long, value_name = "WHAT", default_value = "layer", help_heading = "Layers")]
+    by: Grouping,
+    /// Columns of table, csv and md; a wrong name lists all
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = field_parser())]
+    #[arg(hide_possible_values = true, help_heading = "Layers")]
+    fields: Vec<&'static Field>,
+    /// What the headline counts
+    #[arg(long, value_name = "NAME", default_value = "flops", help_heading = "Layers")]
+    convention: Weighing,
+}
+
+/// What a row is.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Grouping {
+    /// An operator
+    Op,
+    /// A module of the network
+    Scope,
+    /// A node
+    Layer,
+    /// An element type
+    Dtype,
+}
+
+/// What the headline counts.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Weighing {
+    /// Every floating-point operation: 2·macs + alu + div + trans
+    Flops,
+    /// Multiply-accumulates of contractions, as papers and fvcore print them
+    Macs,
+    /// 2·macs, as PyTorch's flop counter and onnxsim print them
+    Contraction,
+}
+
+/// A model that was counted, with what it borrows from.
+struct Counted<'m> {
+    graph: TypedGraph<'m>,
+    cost: ModelCost,
+    predictions: Vec<Prediction>,
+    without_estimate: Vec<NoEstimate>,
+}
+
+/// What `analyze` writes, model by model.
+struct Writer<'o> {
+    out: Output,
+    options: &'o Options,
+    format: Format,
+    detail: Detail,
+    /// Models written so far.
+    written: usize,
+}
+
+pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
+    let format = global.format();
+    if !options.fields.is_empty() && matches!(format, Format::Json | Format::Jsonl) {
+        return Err(Refusal::usage("--fields chooses columns, and JSON has none")
+            .hint("take --format csv, or pick keys with jq")
+            .into());
+    }
+    let devices = devices(&options.devices)?;
+    output::keep_apart(global.output.as_deref(), &options.models)?;
+    let detail = match (global.quiet, global.verbose) {
+        (true, _) => Detail::Quiet,
+        (_, true) => Detail::Verbose,
+        _ => Detail::Usual,
+    };
+    let mut writer = Writer { out: Output::open(global)?, options, format, detail, written: 0 };
+    let mut failed = 0;
+    for path in &options.models {
+        if let Err(failure) = analyze(path, options, &devices, &mut writer)? {
+            failed += 1;
+            error::print(&failure.error.message, failure.error.hint.as_deref());
+            writer.failure(&failure)?;
+        }
+    }
+    writer.finish()?;
+    Ok(match failed {
+        0 => Status::Done,
+        _ if failed == options.models.len() => Status::Invalid,
+        _ => Status::Partial,
+    })
+}
+
+/// Reads, counts and writes one model.
+fn analyze(
+    path: &Path,
+    options: &Options,
+    devices: &[&Device],
+    writer: &mut Writer,
+) -> anyhow::Result<Result<(), Failure>> {
+    let name = path.to_string_lossy();
+    let failure = |code: &'static str, message: String, hint: Option<String>| Failure {
+        model: FailedModel { path: name.clone().into_owned() },
+        error: Problem { code: code.into(), message, hint },
+    };
+    let model = match onnx::read(path) {
+        Ok(model) => model,
+        Err(error) => return Ok(Err(failure(error.code(), error.to_string(), error.hint()))),
+    };
+    let counted = match count(&model, options, devices) {
+        Ok(counted) => counted,
+        Err(error) => return Ok(Err(failure(error.code, format!("{name}: {}", error.message), error.hint))),
+    };
+    if options.strict
+        && let Some(missing) = missing(&counted)
+    {
+        let message = format!("{name}: --strict refuses what is not exact:\n{}", missing.join("\n"));
+        let hint = "give each dimension with --dim or --input; a node that is not counted has no remedy yet";
+        return Ok(Err(failure("strict", message, Some(hint.to_owned()))));
+    }
+    let external = onnx::external_files(&model);
+    let subject = Subject {
+        path: &name,
+        model: &model,
+        external: &external,
+        graph: &counted.graph,
+        cost: &counted.cost,
+        predictions: &counted.predictions,
+        without_estimate: &counted.without_estimate,
+        devices: if options.devices.is_empty() { Devices::Reference } else { Devices::Named },
+    };
+    writer.model(&subject)?;
+    Ok(Ok(()))
+}
+
+/// Why a model cannot be counted.
+struct CountError {
+    code: &'static str,
+    message: String,
+    hint: Option<String>,
+}
+
+fn count<'m>(
+    model: &'m onnx::Model,
+    options: &Options,
+    devices: &[&Device],
+) -> Result<Counted<'m>, CountError> {
+    let request =
+        Request { dims: options.dims.clone(), inputs: options.inputs.clone(), batch: options.batch };
+    let graph = graph::infer(&model.proto, &request).map_err(|error| CountError {
+        code: code(&error),
+        hint: hint(&error),
+        message: error.to_string(),
+    })?;
+    let cost = cost::count(&graph).map_err(|error| CountError {
+        code: "overflow",
+        message: error.to_string(),
+        hint: Some("a dimension is larger than any real one: see --dim and --input".to_owned()),
+    })?;
+    let mut predictions = vec![];
+    let mut without_estimate = vec![];
+    for device in devices {
+        match predict(&cost, device, options.precision) {
+            Ok(prediction) => predictions.push(prediction),
+            Err(error) => {
+                without_estimate
+                    .push(NoEstimate { device: device.id.to_string(), reason: error.to_string() });
+            }
+        }
+    }
+    Ok(Counted { graph, cost, predictions, without_estimate })
+}
+
+fn code(error: &GraphError) -> &'static str {
+    match error {
+        GraphError::NoGraph => "no-graph",
+        GraphError::Node { .. } => "shape-mismatch",
+        GraphError::UnknownName { .. } => "unknown-name",
+        GraphError::InputRank { .. } => "input-rank",
+        GraphError::Contradiction { .. } => "contradiction",
+        GraphError::NoBatch => "no-batch",
+        GraphError::TooManyNodes { .. } => "too-many-nodes",
+        GraphError::TooDeep { .. } => "too-deep",
+    }
+}
+
+fn hint(error: &GraphError) -> Option<String> {
+    let hint = match error {
+        GraphError::NoGraph => "an ONNX model without a graph holds nothing to count: export it again",
+        GraphError::Node { .. } => "the shapes given with --dim, --input and --batch must suit the model",
+        GraphError::UnknownName { kind: "input", .. } => "names are case-sensitive: --input NAME=1x3x224x224",
+        GraphError::UnknownName { .. } => "names are case-sensitive: --dim NAME=V",
+        GraphError::InputRank { .. } => "give as many numbers as the input has dimensions",
+        GraphError::Contradiction { .. } => "a name has one size in the whole model",
+        GraphError::NoBatch => "set the dimensions that you mean with --dim or --input",
+        GraphError::TooManyNodes { .. } | GraphError::TooDeep { .. } => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// All that keeps a count from being exact: defaults, nodes without a cost, bodies whose number of turns
+/// is not known. `None` if nothing does.
+fn missing(counted: &Counted) -> Option<Vec<String>> {
+    let Counted { graph, cost, .. } = counted;
+    let mut lines: Vec<String> = graph
+        .bindings
+        .iter()
+        .filter(|binding| binding.origin == Origin::Default)
+        .map(|binding| format!("  dimension \"{}\" is open (its default is {})", binding.name, binding.value))
+        .collect();
+    for uncosted in &cost.uncosted {
+        let Some(node) = graph.nodes.get(uncosted.node) else { continue };
+        let operator = cost::operator_name(node.domain, node.op_type);
+        lines.push(format!(
+            "  node \"{}\" ({operator}) is not counted: {}",
+            graph.layer_name(uncosted.node),
+            uncosted.reason
+        ));
+    }
+    for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| node.trips == Trips::Unknown) {
+        lines.push(format!(
+            "  node \"{}\" ({}) runs an unknown number of times",
+            graph.layer_name(index),
+            node.op_type
+        ));
+    }
+    (!lines.is_empty()).then_some(lines)
+}
+
+impl Writer<'_> {
+    fn model(&mut self, subject: &Subject) -> anyhow::Result<()> {
+        self.separate()?;
+        match self.format {
+            Format::Json => self.json(&analysis::of(subject))?,
+            Format::Jsonl => json::write(&analysis::of(subject), json::Layout::Line, &mut self.out)?,
+            Format::Table | Format::Csv | Format::Md => self.grid(subject)?,
+        }
+        self.written += 1;
+        Ok(())
+    }
+
+    fn failure(&mut self, failure: &Failure) -> anyhow::Result<()> {
+        match self.format {
+            Format::Json => {
+                self.separate()?;
+                self.json(failure)?;
+            }
+            Format::Jsonl => json::write(failure, json::Layout::Line, &mut self.out)?,
+            // Tables have no place for it: stderr tells.
+            Format::Table | Format::Csv | Format::Md => return Ok(()),
+        }
+        self.written += 1;
+        Ok(())
+    }
+
+    /// What stands between two models, or before the first one.
+    fn separate(&mut self) -> anyhow::Result<()> {
+        let several = self.options.models.len() > 1;
+        let text = match (self.format, self.written) {
+            (Format::Json, 0) if several => "[\n",
+            (Format::Json, 1..) => ",\n",
+            (Format::Table | Format::Md, 1..) => "\n",
+            _ => "",
+        };
+        Ok(self.out.write_all(text.as_bytes())?)
+    }
+
+    fn json(&mut self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+        Ok(json::write_open(value, &mut self.out)?)
+    }
+
+    fn grid(&mut self, subject: &Subject) -> anyhow::Result<()> {
+        let options = self.options;
+        let estimated = !subject.predictions.is_empty();
+        let convention = Convention::from(options.convention);
+        let by = options.by.into();
+        let whole = options.all || self.format == Format::Csv;
+        let key = match (whole, by, estimated) {
+            (true, None, _) => "order",
+            (_, _, true) => "time_s",
+            (_, _, false) => fields::of_convention(convention),
+        };
+        let Some(sort) = options.sort.or_else(|| fields::find(key)) else { return Ok(()) };
+        let top = options.top.or(if whole { None } else { Some(TOP) });
+        let rows = rows::select(subject, &Selection { by, sort, top })?;
+        let shown: Vec<&Field> = match (options.fields.is_empty(), self.format) {
+            (false, _) => options.fields.clone(),
+            (true, Format::Csv) => FIELDS.iter().collect(),
+            (true, _) => fields::usual(by, convention, estimated),
+        };
+        let grid = fields::grid(subject, &rows, by, &shown);
+        let layout = Layout { width: self.out.width, style: self.out.style, detail: self.detail, convention };
+        match self.format {
+            Format::Csv => csv::write(&grid, self.written == 0, &mut self.out)?,
+            Format::Md => self.out.write_all(screen::markdown(subject, &grid, &layout).as_bytes())?,
+            _ => self.out.write_all(screen::text(subject, &grid, &layout).as_bytes())?,
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> anyhow::Result<()> {
+        if self.format == Format::Json {
+            self.out.write_all(if self.options.models.len() > 1 { b"\n]\n" } else { b"\n" })?;
+        }
+        Ok(self.out.finish()?)
+    }
+}
+
+/// The devices of those names, or the reference.
+///
+/// # Errors
+/// A [`Refusal`] with near misses.
+fn devices(names: &[String]) -> Result<Vec<&'static Device>, Refusal> {
+    let catalogue = Catalogue::builtin();
+    let find = |name: &str| {
+        catalogue
+            .find(name)
+            .map_err(|error| Refusal::usage(error.to_string()).hint("`ergometer devices` lists all of them"))
+    };
+    if names.is_empty() {
+        Ok(vec![find(REFERENCE)?])
+    } else {
+        names.iter().map(|name| find(name.trim())).collect()
+    }
+}
+
+fn field_parser() -> impl TypedValueParser<Value = &'static Field> {
+    let keys = FIELDS.iter().map(|field| field.key).chain(["time"]);
+    PossibleValuesParser::new(keys)
+        .try_map(|key| fields::find(&key).ok_or_else(|| format!("no field is called \"{key}\"")))
+}
+
+/// `batch=8`.
+fn dimension(text: &str) -> Result<(String, u64), String> {
+    let (name, value) = named(text, "batch=8")?;
+    Ok((name.to_owned(), size(value)?))
+}
+
+/// `x=1x3x224x224`, `x=1,3,224,224` or `x=scalar`.
+fn shape(text: &str) -> Result<(String, Vec<u64>), String> {
+    let (name, value) = named(text, "x=1x3x224x224")?;
+    let dims = match value {
+        "scalar" | "" => vec![],
+        _ => value.split(['x', ',']).map(size).collect::<Result<_, _>>()?,
+    };
+    Ok((name.to_owned(), dims))
+}
+
+/// Names may hold an `=`, sizes do not.
+fn named<'t>(text: &'t str, example: &str) -> Result<(&'t str, &'t str), String> {
+    let (name, value) =
+        text.rsplit_once('=').ok_or_else(|| format!("a name and a size are needed, as {example}"))?;
+    if name.is_empty() { Err(format!("a name is needed, as {example}")) } else { Ok((name, value)) }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    text.trim().parse().map_err(|_| format!("\"{text}\" is no size: a whole number of 0 or more is needed"))
+}
+
+impl From<Grouping> for Option<By> {
+    fn from(grouping: Grouping) -> Self {
+        match grouping {
+            Grouping::Op => Some(By::Op),
+            Grouping::Scope => Some(By::Scope),
+            Grouping::Layer => None,
+            Grouping::Dtype => Some(By::Dtype),
+        }
+    }
+}
+
+impl From<Weighing> for Convention {
+    fn from(weighing: Weighing) -> Self {
+        match weighing {
+            Weighing::Flops => Self::Flops,
+            Weighing::Macs => Self::Macs,
+            Weighing::Contraction => Self::Contraction,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_read_as_people_write_them() {
+        for (text, name, dims) in [
+            ("x=1x3x224x224", "x", vec![1, 3, 224, 224]),
+            ("x=1,3", "x", vec![1, 3]),
+            ("x=scalar", "x", vec![]),
+            ("a=b=7", "a=b", vec![7]),
+            ("x=0", "x", vec![0]),
+        ] {
+            assert_eq!(shape(text).unwrap(), (name.to_owned(), dims), "{text}");
+        }
+        for text in ["x", "=1", "x=1x", "x=-1", "x=1.5", "x=99999999999999999999"] {
+            assert!(shape(text).is_err(), "{text}");
+        }
+        assert_eq!(dimension("batch=8").unwrap(), ("batch".to_owned(), 8));
+        assert!(dimension("batch").is_err());
+    }
+
+    #[test]
+    fn the_reference_device_is_in_the_catalogue() {
+        assert_eq!(devices(&[]).unwrap()[0].id, REFERENCE);
+    }
+}

@@ -1,0 +1,246 @@
+//! The command line: one file a command, its options and what runs them. No arithmetic.
+
+mod analyze;
+mod devices;
+mod error;
+mod generate;
+mod ops;
+mod output;
+mod schema;
+mod strip;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub use error::{Status, report};
+
+use error::Refusal;
+use output::Output;
+
+/// What a neural network costs, before anyone runs it.
+///
+/// From an ONNX file: multiply-accumulates, FLOPs, parameters, bytes and peak memory of each layer, exactly;
+/// and an estimate of time and energy on a named device.
+#[derive(Parser, Debug)]
+#[command(name = "ergometer", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(after_help = "`ergometer MODEL` is short for `ergometer analyze MODEL`.\n\n\
+    Exit codes: 0 done, 2 wrong usage, 3 the environment refuses, 4 some of several models failed,\n\
+    5 the model failed (or all of them) or --strict refused it, 70 a bug of ours, 130 interrupted.")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    /// Print a man page or a shell's completions, and nothing else
+    #[arg(long, value_name = "WHAT")]
+    generate: Option<generate::What>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Count a model, layer by layer, and estimate its time and energy
+    Analyze(analyze::Options),
+    /// List the devices in the catalogue, or show one with the source of each figure
+    Devices(devices::Options),
+    /// List every operator, and what is known of it
+    Ops(ops::Options),
+    /// Print the JSON Schema of an output
+    Schema(schema::Options),
+    /// Write a model without its large weights: its counts stay the same
+    Strip(strip::Options),
+}
+
+/// Options of every command; they may stand before its name.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Output")]
+struct Global {
+    /// How results are written
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
+    format: Format,
+    /// Short for --format json
+    #[arg(long, global = true, conflicts_with = "format")]
+    json: bool,
+    /// Write results to a file
+    #[arg(short, long, global = true, value_name = "FILE")]
+    output: Option<std::path::PathBuf>,
+    /// When to use colour; NO_COLOR is heeded
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+    /// Tell less: figures without notes and warnings
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Tell more: all bindings, warnings and assumptions
+    #[arg(short, long, global = true, action = ArgAction::SetTrue)]
+    verbose: bool,
+}
+
+impl Global {
+    fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+}
+
+/// How results are written.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Format {
+    /// For people
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON document a line
+    Jsonl,
+    /// For spreadsheets
+    Csv,
+    /// Markdown
+    Md,
+}
+
+/// When colour is used.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Runs a command line, the program's name first.
+///
+/// # Errors
+/// What [`report`] prints and turns into an exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Status> {
+    let arguments = with_command(arguments.into_iter().collect())?;
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, and go to stdout.
+            error.print()?;
+            return Ok(if error.use_stderr() { Status::Usage } else { Status::Done });
+        }
+    };
+    let choice = match cli.global.color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
+    if let Some(what) = cli.generate {
+        return generate::run(what, &mut Output::open(&cli.global)?);
+    }
+    let global = &cli.global;
+    match cli.command {
+        Some(Command::Analyze(options)) => analyze::run(&options, global),
+        Some(Command::Devices(options)) => devices::run(&options, global),
+        Some(Command::Ops(options)) => ops::run(&options, global),
+        Some(Command::Schema(options)) => schema::run(&options, global),
+        Some(Command::Strip(options)) => strip::run(&options, global),
+        None => Err(Refusal::usage("a command or a model is needed").hint("ergometer MODEL.onnx").into()),
+    }
+}
+
+/// The arguments with `analyze` in front of the first one that is neither an option of every command nor a
+/// command: `ergometer MODEL --batch 8` is short for `ergometer analyze MODEL --batch 8`.
+///
+/// # Errors
+/// A [`Refusal`] if that argument looks like a misspelt command and is no file.
+fn with_command(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, Refusal> {
+    let definition = Cli::command();
+    let mut place = 1;
+    while let Some(argument) = arguments.get(place) {
+        let text = argument.to_string_lossy();
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (text.as_ref(), None),
+        };
+        let option = definition.get_arguments().find(|option| names(option, name));
+        match option {
+            Some(option) => {
+                let takes_next = option.get_action().takes_values() && value.is_none() && !is_attached(name);
+                place += if takes_next { 2 } else { 1 };
+            }
+            None if matches!(name, "-h" | "--help" | "-V" | "--version") => return Ok(arguments),
+            None => break,
+        }
+    }
+    let Some(argument) = arguments.get(place) else { return Ok(arguments) };
+    let text = argument.to_string_lossy();
+    let mut commands = definition.get_subcommands().map(clap::Command::get_name);
+    if commands.any(|command| command == text) {
+        return Ok(arguments);
+    }
+    if !text.starts_with('-') && !Path::new(argument).exists() {
+        let near = definition
+            .get_subcommands()
+            .map(|command| (strsim::damerau_levenshtein(command.get_name(), &text), command.get_name()))
+            .filter(|(distance, command)| *distance <= command.len() / 3)
+            .min();
+        if let Some((_, command)) = near {
+            let message = format!("\"{text}\" is neither a command nor a file");
+            return Err(Refusal::usage(message).hint(format!("did you mean `ergometer {command}`?")));
+        }
+    }
+    arguments.insert(place, "analyze".into());
+    Ok(arguments)
+}
+
+/// Whether an argument is this option: `--long`, `-s`, or `-svalue`.
+fn names(option: &clap::Arg, argument: &str) -> bool {
+    if let Some(long) = argument.strip_prefix("--") {
+        return option.get_long() == Some(long);
+    }
+    let short = argument.strip_prefix('-').and_then(|rest| rest.chars().next());
+    short.is_some() && option.get_short() == short
+}
+
+/// Whether a short option brings its value along: `-oFILE`.
+fn is_attached(argument: &str) -> bool {
+    !argument.starts_with("--") && argument.chars().count() > 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(line: &str) -> Result<String, Refusal> {
+        let arguments = line.split(' ').map(OsString::from).collect();
+        let arguments = with_command(arguments)?;
+        Ok(arguments.iter().map(|argument| argument.to_string_lossy()).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_model_without_a_command_is_analysed() {
+        for (line, expected) in [
+            ("ergometer m.onnx", "ergometer analyze m.onnx"),
+            ("ergometer -q --format json m.onnx", "ergometer -q --format json analyze m.onnx"),
+            (
+                "ergometer -o out.csv --color=never m.onnx",
+                "ergometer -o out.csv --color=never analyze m.onnx",
+            ),
+            ("ergometer -oout.csv m.onnx", "ergometer -oout.csv analyze m.onnx"),
+            ("ergometer --batch 8 m.onnx", "ergometer analyze --batch 8 m.onnx"),
+            ("ergometer -", "ergometer analyze -"),
+            ("ergometer --color never devices", "ergometer --color never devices"),
+            ("ergometer --json ops", "ergometer --json ops"),
+            ("ergometer --help", "ergometer --help"),
+            ("ergometer -V", "ergometer -V"),
+            ("ergometer", "ergometer"),
+        ] {
+            assert_eq!(completed(line).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_command_is_answered_with_the_near_one() {
+        for (typed, meant) in [("analyse", "analyze"), ("device", "devices"), ("shcema", "schema")] {
+            let refusal = completed(&format!("ergometer {typed}")).unwrap_err();
+            assert!(refusal.to_string().contains(typed));
+            assert_eq!(refusal.hint_text(), Some(format!("did you mean `ergometer {meant}`?").as_str()));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Rows and columns before anyone lays them out: what tables, CSV, Markdown and JSON lists are made of.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use super::text;
+use crate::units::{self, Seconds};
+
+/// One entry of a grid.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Cell<'a> {
+    /// A name or a sentence.
+    Text(Cow<'a, str>),
+    /// A number that is read as written: an index, a version.
+    Number(i64),
+    /// A count: with an SI prefix where people read it, to the unit where programs do.
+    Count(u64),
+    /// A number of bytes, likewise.
+    Bytes(u64),
+    /// A measured quantity in its base unit, and the symbol of that.
+    Quantity(f64, &'static str),
+    /// A part of a whole.
+    Share(f64),
+    /// Yes or no.
+    Flag(bool),
+    /// A sum in which something is not known.
+    AtLeast(Box<Cell<'a>>),
+    /// Not known.
+    Unknown,
+    /// Without meaning here.
+    Nothing,
+}
+
+impl<'a> Cell<'a> {
+    /// A text.
+    pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// A duration.
+    pub fn seconds(time: Option<Seconds>) -> Self {
+        time.map_or(Self::Nothing, |time| Self::Quantity(time.0, "s"))
+    }
+
+    /// As a person reads it, safe for a terminal.
+    pub fn shown(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => text::visible(text),
+            Self::Number(n) => n.to_string().into(),
+            Self::Count(n) => units::count(*n).into(),
+            Self::Bytes(n) => units::bytes(*n).into(),
+            Self::Quantity(value, symbol) => units::quantity(*value, symbol).into(),
+            Self::Share(share) => text::percent(*share).into(),
+            Self::Flag(flag) => if *flag { "yes" } else { "" }.into(),
+            Self::AtLeast(cell) => format!("≥ {}", cell.shown()).into(),
+            Self::Unknown => "?".into(),
+            Self::Nothing => "".into(),
+        }
+    }
+
+    /// As a program reads it: unrounded, in base units.
+    pub fn raw(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => text::visible(text),
+            Self::Number(n) => n.to_string().into(),
+            Self::Count(n) | Self::Bytes(n) => n.to_string().into(),
+            Self::Quantity(value, _) | Self::Share(value) => value.to_string().into(),
+            Self::Flag(flag) => flag.to_string().into(),
+            Self::AtLeast(cell) => cell.raw(),
+            Self::Unknown | Self::Nothing => "".into(),
+        }
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Text(text) => text.as_ref().into(),
+            Self::Number(n) => (*n).into(),
+            Self::Count(n) | Self::Bytes(n) => (*n).into(),
+            Self::Quantity(value, _) | Self::Share(value) => (*value).into(),
+            Self::Flag(flag) => (*flag).into(),
+            Self::AtLeast(cell) => cell.json(),
+            Self::Unknown | Self::Nothing => serde_json::Value::Null,
+        }
+    }
+
+    /// The order in which a person wants to see them: names and places ascending, amounts from the largest,
+    /// what is not known last.
+    pub fn ranking(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Number(a), Self::Number(b)) => a.cmp(b),
+            (Self::Count(a) | Self::Bytes(a), Self::Count(b) | Self::Bytes(b)) => b.cmp(a),
+            (Self::Quantity(a, _) | Self::Share(a), Self::Quantity(b, _) | Self::Share(b)) => b.total_cmp(a),
+            (Self::Flag(a), Self::Flag(b)) => b.cmp(a),
+            (Self::Nothing, Self::Nothing) => Ordering::Equal,
+            (Self::Nothing, _) => Ordering::Greater,
+            (_, Self::Nothing) => Ordering::Less,
+            _ => Ordering::Equal,
+        }
+    }
+}
+
+/// What a column gives up when its table is too wide.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fit {
+    /// Nothing: numbers stand to the right.
+    Number,
+    /// Nothing: short words stand to the left.
+    Word,
+    /// The middle of its names.
+    Name,
+    /// The end of its sentences.
+    Sentence,
+}
+
+/// One column of a grid.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Column {
+    /// Its name in CSV and JSON, and on the command line.
+    pub key: &'static str,
+    /// Its heading in tables.
+    pub title: &'static str,
+    /// How it fits.
+    pub fit: Fit,
+    /// Whether a bar stands beside its shares.
+    pub bar: bool,
+}
+
+impl Column {
+    /// A column without bars.
+    pub const fn new(key: &'static str, title: &'static str, fit: Fit) -> Self {
+        Self { key, title, fit, bar: false }
+    }
+}
+
+/// Rows of cells under columns.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Grid<'a> {
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// One cell a column.
+    pub rows: Vec<Vec<Cell<'a>>>,
+    /// What stands below in tables, never in CSV: the rest that was left out, the total.
+    pub foot: Vec<Vec<Cell<'a>>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_and_programs_read_a_cell_differently() {
+        for (cell, shown, raw) in [
+            (Cell::Count(25_557_032), "25.6 M", "25557032"),
+            (Cell::Bytes(9_600_000), "9.60 MB", "9600000"),
+            (Cell::Quantity(0.0029, "s"), "2.90 ms", "0.0029"),
+            (Cell::Share(0.061), "6.1 %", "0.061"),
+            (Cell::Number(12_345), "12345", "12345"),
+            (Cell::Nothing, "", ""),
+            (Cell::Unknown, "?", ""),
+            (Cell::AtLeast(Box::new(Cell::Count(1_000))), "≥ 1.00 k", "1000"),
+        ] {
+            assert_eq!((cell.shown().as_ref(), cell.raw().as_ref()), (shown, raw));
+        }
+    }
+
+    #[test]
+    fn amounts_rank_from_the_largest_and_the_unknown_last() {
+        let mut cells = [Cell::Nothing, Cell::Count(1), Cell::Bytes(3), Cell::Count(2)];
+        cells.sort_by(Cell::ranking);
+        assert_eq!(cells, [Cell::Bytes(3), Cell::Count(2), Cell::Count(1), Cell::Nothing]);
+        assert_eq!(Cell::text("a").ranking(&Cell::text("b")), Ordering::Less);
+        assert_eq!(Cell::Number(1).ranking(&Cell::Number(2)), Ordering::Less);
+    }
+}

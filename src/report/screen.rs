@@ -1,0 +1,380 @@
+//! The first screen of a model: facts from the file, then estimates, then its layers, then what is missing.
+
+use std::fmt::Write;
+
+use super::analysis::{opsets, warnings};
+use super::grid::Grid;
+use super::style::Style;
+use super::text::{self, plural, visible, width};
+use super::{Devices, Subject, markdown, table};
+use crate::cost::{Convention, operator_name};
+use crate::device::Catalogue;
+use crate::graph::Origin;
+use crate::onnx::Presence;
+use crate::predict::{Basis, Interval, Prediction};
+use crate::units::{bytes, count, counted};
+
+/// How much is told.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Detail {
+    /// Figures alone.
+    Quiet,
+    /// What a person wants to know first.
+    Usual,
+    /// Everything.
+    Verbose,
+}
+
+/// How a screen is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Colours.
+    pub style: Style,
+    /// How much is told.
+    pub detail: Detail,
+    /// What the headline is.
+    pub convention: Convention,
+}
+
+/// The most warnings, and kinds of uncosted nodes, of a screen that is not verbose.
+const SHOWN: usize = 5;
+/// Columns of a label.
+const LABEL: usize = 13;
+
+/// A label, its figures, and a remark on them.
+struct Fact {
+    label: &'static str,
+    figures: String,
+    remark: String,
+}
+
+impl Fact {
+    fn new(label: &'static str, figures: impl Into<String>, remark: impl Into<String>) -> Self {
+        Self { label, figures: figures.into(), remark: remark.into() }
+    }
+}
+
+/// The screen for a terminal.
+pub fn text(subject: &Subject, layers: &Grid, layout: &Layout) -> String {
+    let Layout { width: columns, style, detail, .. } = *layout;
+    let strong = style.strong;
+    let mut out = String::new();
+    let name = text::cut_middle(&visible(subject.path), columns);
+    let about = about(subject);
+    if width(&name) + 2 + width(&about) <= columns {
+        let _ = writeln!(out, "{strong}{name}{strong:#}  {about}");
+    } else {
+        let _ = writeln!(out, "{strong}{name}{strong:#}");
+        lines(&mut out, 2, &text::wrap(&about, columns.saturating_sub(2)));
+    }
+    if detail > Detail::Quiet {
+        let bindings = bindings(subject, detail);
+        lines(
+            &mut out,
+            2,
+            &text::fold(bindings.iter().map(String::as_str), " · ", columns.saturating_sub(2)),
+        );
+    }
+    out.push('\n');
+    facts(&mut out, &model_facts(subject, layout.convention), layout);
+    for prediction in subject.predictions {
+        let _ = writeln!(out, "\n{}", device_line(subject, prediction, &style));
+        facts(&mut out, &device_facts(prediction), layout);
+        if detail > Detail::Quiet {
+            for note in prediction.notes.iter().chain(&assumptions(prediction, detail)) {
+                lines(&mut out, 2, &text::wrap(&visible(note), columns.saturating_sub(2)));
+            }
+        }
+    }
+    out.push('\n');
+    out.push_str(&table::render(layers, columns, 2, &style));
+    let missing = missing(subject, detail);
+    if !missing.is_empty() {
+        out.push('\n');
+    }
+    for line in missing {
+        let wrapped = text::wrap(&line, columns.saturating_sub(2));
+        let alert = style.alert;
+        for (number, line) in wrapped.iter().enumerate() {
+            let _ = writeln!(out, "{}{alert}{line}{alert:#}", if number == 0 { "" } else { "  " });
+        }
+    }
+    out
+}
+
+/// The screen in Markdown.
+pub fn markdown(subject: &Subject, layers: &Grid, layout: &Layout) -> String {
+    let mut out = String::new();
+    let escape = markdown::escape;
+    let _ = writeln!(out, "### {}\n\n{}  ", escape(subject.path), escape(&about(subject)));
+    if layout.detail > Detail::Quiet {
+        let _ = writeln!(out, "{}", escape(&bindings(subject, layout.detail).join(" · ")));
+    }
+    out.push('\n');
+    let mut list = |facts: Vec<Fact>| {
+        for Fact { label, figures, remark } in facts {
+            let _ = writeln!(out, "{}", item(label, &figures, &remark));
+        }
+        out.push('\n');
+    };
+    list(model_facts(subject, layout.convention));
+    let mut estimates = String::new();
+    for prediction in subject.predictions {
+        let line = device_line(subject, prediction, &Style::PLAIN);
+        let _ = writeln!(estimates, "**{}**\n", escape(&line));
+        for Fact { label, figures, remark } in device_facts(prediction) {
+            let _ = writeln!(estimates, "{}", item(label, &figures, &remark));
+        }
+        estimates.push('\n');
+    }
+    out.push_str(&estimates);
+    out.push_str(&markdown::table(layers));
+    let missing = missing(subject, layout.detail);
+    if !missing.is_empty() {
+        out.push('\n');
+    }
+    for line in missing {
+        let _ = writeln!(out, "- {}", escape(&line));
+    }
+    out
+}
+
+/// A fact as an item of a list.
+fn item(label: &str, figures: &str, remark: &str) -> String {
+    let (figures, remark) = (markdown::escape(figures), markdown::escape(remark));
+    match (figures.is_empty(), remark.is_empty()) {
+        (true, _) => format!("- **{label}**: {remark}"),
+        (_, true) => format!("- **{label}**: {figures}"),
+        _ => format!("- **{label}**: {figures}; {remark}"),
+    }
+}
+
+fn lines(out: &mut String, indent: usize, lines: &[String]) {
+    for line in lines {
+        let _ = writeln!(out, "{:indent$}{line}", "");
+    }
+}
+
+/// Facts below each other, remarks in a column of their own.
+fn facts(out: &mut String, facts: &[Fact], layout: &Layout) {
+    let strong = layout.style.strong;
+    let indent = 2 + LABEL;
+    let column = facts.iter().map(|fact| width(&fact.figures) + 2).max().unwrap_or(0);
+    for Fact { label, figures, remark } in facts {
+        let _ = write!(out, "  {label:LABEL$}{strong}{figures}{strong:#}");
+        // A remark without figures stands in their place.
+        let (space, at) = match width(figures) {
+            0 => (0, indent),
+            figures => (column - figures, indent + column),
+        };
+        let wrapped = text::wrap(remark, layout.width.saturating_sub(at));
+        match wrapped.split_first() {
+            Some((first, more)) if !remark.is_empty() => {
+                let _ = writeln!(out, "{:space$}{first}", "");
+                lines(out, at, more);
+            }
+            _ => out.push('\n'),
+        }
+    }
+}
+
+/// `opset 17 · IR 8 · 122 nodes · pytorch 2.3.0`.
+fn about(subject: &Subject) -> String {
+    let proto = &subject.model.proto;
+    let mut parts = vec![];
+    if let Some(version) = opsets(subject).get("") {
+        parts.push(format!("opset {version}"));
+    }
+    parts.extend(proto.ir_version.map(|version| format!("IR {version}")));
+    parts.push(plural(subject.cost.totals.nodes, "node", "nodes"));
+    if let Some(name) = proto.producer_name.as_deref().filter(|name| !name.is_empty()) {
+        let version = proto.producer_version.as_deref().unwrap_or_default();
+        parts.push(visible(format!("{name} {version}").trim()).into_owned());
+    }
+    parts.join(" · ")
+}
+
+/// Dimensions that the user or a default fixed, one by one; those that the model fixes, as their number.
+fn bindings(subject: &Subject, detail: Detail) -> Vec<String> {
+    let mut parts = vec![];
+    let mut fixed = 0;
+    for binding in &subject.graph.bindings {
+        let origin = match binding.origin {
+            Origin::User => "",
+            Origin::Default => " (default)",
+            Origin::Model if detail == Detail::Verbose => " (model)",
+            Origin::Model => {
+                fixed += 1;
+                continue;
+            }
+        };
+        parts.push(format!("{}={}{origin}", visible(&binding.name), binding.value));
+    }
+    if fixed > 0 {
+        parts.push(format!("{} fixed by the model", plural(fixed, "dimension", "dimensions")));
+    }
+    parts
+}
+
+fn model_facts(subject: &Subject, convention: Convention) -> Vec<Fact> {
+    let totals = &subject.cost.totals;
+    let at_least = if totals.complete { "" } else { "≥ " };
+    let flops = match convention {
+        Convention::Contraction => format!("{} (2·MAC)", counted(convention.weigh(&totals.counts), "FLOP")),
+        Convention::Flops | Convention::Macs => counted(totals.flops, "FLOP"),
+    };
+    let types: Vec<String> = match totals.macs_by_type.len() {
+        0 => vec![],
+        1 => totals.macs_by_type.keys().cloned().collect(),
+        _ => totals.macs_by_type.iter().map(|(types, macs)| format!("{} {types}", count(*macs))).collect(),
+    };
+    let params = totals.params;
+    let mut apart = vec![];
+    if params.norm_stats > 0 {
+        apart.push(format!("{} of them normalisation statistics", count(params.norm_stats)));
+    }
+    if params.quant > 0 {
+        apart.push(format!("and {} quantisation parameters", count(params.quant)));
+    }
+    if params.shared > 0 {
+        apart.push(format!("{} used again", count(params.shared)));
+    }
+    if !subject.cost.dead.is_empty() {
+        apart.push(format!(
+            "{} unused",
+            plural(subject.cost.dead.len() as u64, "initializer", "initializers")
+        ));
+    }
+    for file in subject.external.iter().filter(|file| matches!(file.presence, Presence::Present { .. })) {
+        apart.push(format!("{} in {}", bytes(file.bytes), visible(&file.location)));
+    }
+    let peak = totals
+        .peak_activation_bytes
+        .map_or_else(|| "peak not known".to_owned(), |n| format!("{} at peak", bytes(n)));
+    let moved = format!(
+        "reads {}, weights {}, writes {}",
+        bytes(totals.bytes_read),
+        bytes(totals.bytes_weights),
+        bytes(totals.bytes_written)
+    );
+    let coverage = format!("{} of {} nodes counted", totals.costed_nodes, totals.nodes);
+    vec![
+        Fact::new(
+            "Compute",
+            format!("{at_least}{} = {flops}", counted(totals.counts.macs, "MAC")),
+            types.join(", "),
+        ),
+        Fact::new(
+            "Parameters",
+            format!("{at_least}{}, {}", count(params.elements), bytes(params.bytes)),
+            apart.join(", "),
+        ),
+        Fact::new("Activations", format!("{at_least}{peak}"), ""),
+        Fact::new("Traffic", "", format!("{at_least}{moved}")),
+        Fact::new(
+            "Coverage",
+            coverage,
+            if totals.complete { "" } else { "totals are lower bounds: see below" },
+        ),
+    ]
+}
+
+/// The device, what it computes in, and who chose it.
+fn device_line(subject: &Subject, prediction: &Prediction, style: &Style) -> String {
+    let strong = style.strong;
+    let Prediction { precision, runs_as, unit, .. } = prediction;
+    let mut line = format!("{strong}{}{strong:#}  {precision}", visible(&prediction.device));
+    if runs_as != precision {
+        let _ = write!(line, " as {runs_as}");
+    }
+    let _ = write!(line, " on {unit} units");
+    if subject.devices == Devices::Reference {
+        line.push_str("  (reference; --device names yours)");
+    }
+    line
+}
+
+fn device_facts(prediction: &Prediction) -> Vec<Fact> {
+    let Prediction { latency, energy, limits, basis, energy_basis, .. } = prediction;
+    let at_least = if prediction.complete { "" } else { "≥ " };
+    let shares = [("compute", limits.compute), ("memory", limits.memory), ("launch", limits.launch)];
+    let shares = shares.map(|(what, share)| format!("{what} {}", text::percent(share)));
+    let mut facts = vec![
+        Fact::new("Latency", format!("{at_least}{}", latency.value), range(latency, *basis)),
+        Fact::new("Limits", "", shares.join(", ")),
+        Fact::new("Energy", format!("{at_least}{}", energy.value), range(energy, *energy_basis)),
+    ];
+    if let Some(energy) = prediction.spec_energy {
+        let remark = "2·MACs / (peak rate / board power); never reached";
+        facts.push(Fact::new("Spec energy", energy.to_string(), remark));
+    }
+    if let Some(energy) = prediction.paper_energy {
+        facts.push(Fact::new("Paper energy", energy.to_string(), "by the method of arXiv 2109.05472"));
+    }
+    if prediction.fits_memory == Some(false) {
+        let capacity = Catalogue::builtin()
+            .find(&prediction.device)
+            .ok()
+            .and_then(|device| device.memory_capacity.clone());
+        let capacity =
+            capacity.map_or_else(String::new, |capacity| format!("it has {}", bytes(capacity.value)));
+        facts.push(Fact::new("Memory", "does not fit", capacity));
+    }
+    facts
+}
+
+fn range<T: std::fmt::Display>(interval: &Interval<T>, basis: Basis) -> String {
+    format!("{} – {} (p10 – p90), {basis}", interval.low, interval.high)
+}
+
+/// The constants that an estimate rests on, for those who ask for everything.
+fn assumptions(prediction: &Prediction, detail: Detail) -> Vec<String> {
+    if detail < Detail::Verbose {
+        return vec![];
+    }
+    let assumptions = prediction.assumptions.iter();
+    assumptions.map(|a| format!("assumed: {} {} {} ({})", a.name, a.value, a.unit, a.origin)).collect()
+}
+
+/// Nodes that are not counted, by operator and reason; then warnings.
+fn missing(subject: &Subject, detail: Detail) -> Vec<String> {
+    let mut kinds: Vec<(String, &str, u64)> = vec![];
+    for uncosted in &subject.cost.uncosted {
+        let Some(node) = subject.graph.nodes.get(uncosted.node) else { continue };
+        let operator = operator_name(node.domain, node.op_type);
+        match kinds.iter_mut().find(|(op, reason, _)| *op == operator && *reason == uncosted.reason) {
+            Some((_, _, nodes)) => *nodes += 1,
+            None => kinds.push((operator, &uncosted.reason, 1)),
+        }
+    }
+    let most = if detail == Detail::Verbose { usize::MAX } else { SHOWN };
+    let kinds: Vec<String> = kinds
+        .iter()
+        .map(|(op, reason, nodes)| format!("not counted: {nodes} × {}: {}", visible(op), visible(reason)))
+        .collect();
+    let warnings: Vec<String> = match detail {
+        Detail::Quiet => vec![],
+        _ => warnings(subject)
+            .iter()
+            .map(|w| format!("warning: {}: {}", visible(w.value), visible(w.message)))
+            .collect(),
+    };
+    let absent = subject.external.iter().filter(|file| file.presence == Presence::Missing);
+    let notes: Vec<String> = match detail {
+        Detail::Quiet => vec![],
+        _ => absent
+            .map(|file| format!("note: {} is not there; counting does not need it", visible(&file.location)))
+            .collect(),
+    };
+    let mut lines = vec![];
+    for (all, what) in [(kinds, "kinds"), (warnings, "warnings"), (notes, "notes")] {
+        let hidden = all.len().saturating_sub(most);
+        lines.extend(all.into_iter().take(most));
+        if hidden > 0 {
+            lines.push(format!("… {hidden} more {what} (-v shows all)"));
+        }
+    }
+    lines
+}
