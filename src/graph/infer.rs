@@ -8,7 +8,7 @@ use super::declared::disagreement;
 use super::{GraphError, Request, Source, Trips, TypedGraph, TypedNode, Value, ValueId, Warning, scope};
 use crate::onnx::schema::{FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use crate::ops::{Attributes, Costed, Node, OpError, Rule, Values, find};
-use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Type};
+use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, Type};
 
 /// The most nodes that bodies and functions may expand to: so many, and so many for each node that the
 /// main graph and the functions hold. Real functions are called some tens of times; a file of a few
@@ -461,7 +461,7 @@ impl<'m> Walker<'m> {
 ///
 /// Shapes are made of integers, masks of booleans; a larger floating-point tensor is a weight.
 fn most_elements(element: ElementType) -> u64 {
-    const MOST_FLOATS: u64 = 1_024;
+    const MOST_FLOATS: u64 = 256;
     if element.is_float() { MOST_FLOATS } else { MAX_ELEMENTS }
 }
 
@@ -479,8 +479,12 @@ fn values(node: &Node, rules: &Costed, types: &[Type]) -> Vec<Option<Elements>> 
     let mut elements = rule(node, types).unwrap_or_default();
     for (output, ty) in types.iter().enumerate() {
         let expected = ty.tensor().and_then(|tensor| tensor.elements().exact());
+        let useful = |found: &Elements| {
+            Some(found.len() as u64) == expected
+                && (found.is_empty() || found.iter().any(|scalar| *scalar != Scalar::Unknown))
+        };
         if let Some(slot) = elements.get_mut(output)
-            && slot.as_ref().is_some_and(|found| Some(found.len() as u64) != expected)
+            && !slot.as_ref().is_some_and(useful)
         {
             *slot = None;
         }
