@@ -1,5 +1,7 @@
 //! What open dimensions are taken to be: the user's word, the model's, or a stated default.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 mod support;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,8 @@
 //! Bodies: how often they run, what passes through them, and what they cost. The expected counts are
 //! the cost of the body by hand, times its turns.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 mod support;
 
 use ergometer::cost::{self, ModelCost};

@@ -1,6 +1,8 @@
 //! The bundled models against PyTorch's counts, and the light models of the `onnx` package against the
 //! counts that other tools agree on.
 
+#![allow(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
 use std::path::{Path, PathBuf};
 
 use ergometer::cost::{self, ModelCost};

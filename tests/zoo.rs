@@ -4,6 +4,8 @@
 //! Runs when the zoo is beside the repository (`../shared/zoo`, or where `ERGOMETER_ZOO` says); else it
 //! says so and passes.
 
+#![allow(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -131,7 +131,7 @@ fn is_trained(tensor: &TensorType) -> bool {
 fn attributes(graph: &TypedGraph, node: &TypedNode) -> Option<Params> {
     let Some(Rule::Costed(rules)) = node.operator.map(|operator| &operator.rule) else { return None };
     let Weights::Attributes(rule) = rules.weights else { return None };
-    let (elements, bytes) = graph.view(node, |view| rule(view));
+    let (elements, bytes) = graph.view(node, rule);
     Some(Params { elements, bytes, ..Params::default() })
 }
 

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use super::bind::bind;
 use super::constant::{attribute, declared, elements, sparse_type, tensor_type};
 use super::declared::disagreement;
-use super::{GraphError, Request, Source, Trips, TypedGraph, TypedNode, Value, ValueId, Warning, scope};
+use super::{
+    GraphError, Origin, Request, Source, Trips, TypedGraph, TypedNode, Value, ValueId, Warning, scope,
+};
 use crate::onnx::schema::{FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use crate::ops::{Attributes, Costed, Node, OpError, Rule, Values, find};
 use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, Type};
@@ -312,6 +314,9 @@ impl<'m> Walker<'m> {
                     });
                 }
                 Err(error) => {
+                    if !error.is_unknown() {
+                        self.blame_defaults(node, &error);
+                    }
                     problem = Some(error.to_string());
                     vec![]
                 }
@@ -328,6 +333,29 @@ impl<'m> Walker<'m> {
         };
         self.finish(index, node, outputs, problem, infos, scope);
         Ok(())
+    }
+
+    /// Says once that a node contradicts shapes that were only taken by default.
+    fn blame_defaults(&mut self, node: &NodeProto, error: &OpError) {
+        const CODE: &str = "default-contradicted";
+        let defaults: Vec<String> = self
+            .graph
+            .bindings
+            .iter()
+            .filter(|binding| binding.origin == Origin::Default)
+            .map(|binding| format!("{}={}", binding.name, binding.value))
+            .collect();
+        if defaults.is_empty() || self.graph.warnings.iter().any(|warning| warning.code == CODE) {
+            return;
+        }
+        self.graph.warnings.push(Warning {
+            code: CODE,
+            value: node.name.clone(),
+            message: format!(
+                "{error}, with the defaults {}: --dim or --input gives other sizes",
+                defaults.join(", ")
+            ),
+        });
     }
 
     /// Gives the outputs of a node their values, held against what the model declares of them.
