@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::broadcast::{known, small_dims, small_output};
-use super::node::{self, resolve_axis};
+use super::dims::{self, resolve_axis};
 use super::scalar::{self, Arithmetic};
 use super::{Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type};
@@ -42,7 +42,7 @@ pub fn argument_type(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// `ArgMax`, `ArgMin`: one comparison less than there are elements, for each output.
 pub fn argument_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let (before, after) = (node::input_count(node, 0)?, node::output_count(outputs, 0)?);
+    let (before, after) = (node.count(0)?, dims::output_count(outputs, 0)?);
     Ok(Counts::int(before.saturating_sub(after)))
 }
 
@@ -81,7 +81,7 @@ fn best(line: &[Scalar], better: Ordering, last: bool) -> Option<Scalar> {
 /// `CumSum`, `CumProd`: the input's type.
 pub fn cumulative_type(node: &Node) -> Result<Vec<Type>, OpError> {
     let data = node.tensor(0)?;
-    if let (Some(shape), Some(axis)) = (&data.shape, node.ints(1).and_then(|axis| axis.first().copied())) {
+    if let (Some(shape), Some(axis)) = (&data.shape, node.scalar(1).int()) {
         resolve_axis(axis, shape.len())?;
     }
     Ok(vec![data.clone().into()])
@@ -93,7 +93,7 @@ pub fn cumulate(node: &Node, operation: Arithmetic, start: Scalar) -> Result<Vec
     let shape = node.shape(0)?;
     let reverse = node.int_or("reverse", 0)? != 0;
     let exclusive = node.int_or("exclusive", 0)? != 0;
-    let axis = node.ints(1).and_then(|axis| axis.first().copied());
+    let axis = node.scalar(1).int();
     let (Some(elements), Some(dims), Some(axis)) = (node.elements(0), small_dims(shape), axis) else {
         return Ok(vec![None]);
     };
@@ -142,7 +142,7 @@ fn top_k_size(node: &Node, size: Dim) -> Result<Dim, OpError> {
         Scalar::Int(node.int("k")?.ok_or(OpError::MissingAttribute("k"))?)
     } else {
         node.tensor(1)?;
-        node.elements(1).and_then(|all| all.first()).copied().unwrap_or(Scalar::Unknown)
+        node.scalar(1)
     };
     match (k, k.dim(), size.bound()) {
         (Scalar::Int(k), Dim::Exact(n), Some(size)) if n > size => Err(too_large(node, k, size)),
@@ -169,7 +169,7 @@ pub fn top_k_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let axis = resolve_axis(node.int_or("axis", -1)?, shape.len())?;
     let k = shape.get(axis).and_then(|k| k.bound()).ok_or(OpError::UnknownSize("K"))?;
     let depth = u64::from(u64::BITS - k.leading_zeros());
-    Ok(Counts::int(depth).times(node::input_count(node, 0)?)?.by_formula())
+    Ok(Counts::int(depth).times(node.count(0)?)?.by_formula())
 }
 
 /// `TopK`: values and indices of each line, if every element is known and their order is defined.

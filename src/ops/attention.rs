@@ -2,7 +2,7 @@
 //!
 //! Masks do not lessen the work counted here: every query meets every key, as in a dense kernel.
 
-use super::node::{count, dims, divided, positive, product};
+use super::dims::{count, divided, product};
 use super::norm::SOFTMAX;
 use super::{Bytes, Confidence, Counts, Moved, Node, OpError};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
@@ -50,17 +50,12 @@ pub fn core(sizes: &Sizes, factors: (ElementType, ElementType), additions: u64) 
         .map(Counts::by_formula)
 }
 
-/// How many of these optional inputs are there.
-pub fn present(node: &Node, inputs: &[usize]) -> u64 {
-    inputs.iter().map(|input| u64::from(node.has_input(*input))).sum()
-}
-
 /// A tensor of heads: `[B, heads, S, d]` as it is, or `[B, S, heads·d]` cut by an attribute.
 fn heads(node: &Node, input: usize, attribute: &'static str) -> Result<[Dim; 4], OpError> {
     match *node.shape(input)? {
         [batch, heads, tokens, size] => Ok([batch, heads, tokens, size]),
         [batch, tokens, hidden] => {
-            let heads = positive(node, attribute)?;
+            let heads = node.positive(attribute)?;
             Ok([batch, Dim::Exact(heads), tokens, divided(hidden, heads, "the hidden size")?])
         }
         ref shape => Err(OpError::Rank { input, expected: "3 or 4", found: shape.len() }),
@@ -76,7 +71,7 @@ fn sizes(node: &Node) -> Result<Sizes, OpError> {
         return Err(OpError::Mismatch(format!("queries of size {head} meet keys of size {key_head}")));
     }
     let keys = if node.has_input(4) {
-        let [_, _, past, _] = dims(node, 4, "4")?;
+        let [_, _, past, _] = node.dims(4)?;
         past.plus(new)
     } else {
         new
@@ -109,7 +104,7 @@ pub fn attention(node: &Node) -> Result<Vec<Type>, OpError> {
 /// counted as arithmetic. An upper bound where `nonpad_kv_seqlen` (input 6) may spare work.
 pub fn attention_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let sizes = sizes(node)?;
-    let counts = core(&sizes, (node.element(0)?, node.element(1)?), present(node, &[3]))?;
+    let counts = core(&sizes, (node.element(0)?, node.element(1)?), node.given(&[3]))?;
     let counts = if node.float_or("softcap", 0.0)? == 0.0 {
         counts
     } else {
@@ -145,10 +140,10 @@ fn rotated(node: &Node) -> Result<u64, OpError> {
     if node.int_or("rotary_embedding_dim", 0)? == 0 {
         return count(shape, "an input");
     }
-    let turning = Dim::Exact(positive(node, "rotary_embedding_dim")?);
+    let turning = Dim::Exact(node.positive("rotary_embedding_dim")?);
     let heads = match *shape {
         [batch, heads, tokens, _] => [batch, heads, tokens],
-        [batch, tokens, _] => [batch, tokens, Dim::Exact(positive(node, "num_heads")?)],
+        [batch, tokens, _] => [batch, tokens, Dim::Exact(node.positive("num_heads")?)],
         _ => return Err(OpError::Rank { input: 0, expected: "3 or 4", found: shape.len() }),
     };
     let [a, b, c] = heads;
@@ -207,9 +202,9 @@ struct Linear {
 }
 
 fn linear(node: &Node) -> Result<Linear, OpError> {
-    let (q_heads, kv_heads) = (positive(node, "q_num_heads")?, positive(node, "kv_num_heads")?);
-    let [batch, tokens, q_hidden] = dims(node, 0, "3")?;
-    let [_, _, v_hidden] = dims(node, 2, "3")?;
+    let (q_heads, kv_heads) = (node.positive("q_num_heads")?, node.positive("kv_num_heads")?);
+    let [batch, tokens, q_hidden] = node.dims(0)?;
+    let [_, _, v_hidden] = node.dims(2)?;
     Ok(Linear {
         batch,
         tokens,

@@ -2,9 +2,45 @@
 
 use std::borrow::Cow;
 
-use super::node::{self, resolve_axis};
+use super::dims::resolve_axis;
 use super::{Node, OpError};
-use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, TensorType, Type};
+use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, Shape, TensorType, Type};
+
+/// The shape of an element-wise operator over operands of these shapes (ONNX multidirectional broadcasting).
+///
+/// # Errors
+/// [`OpError::Mismatch`] where two known dimensions differ and neither is 1.
+pub fn broadcast(shapes: &[&[Dim]]) -> Result<Shape, OpError> {
+    let rank = shapes.iter().map(|shape| shape.len()).max().unwrap_or(0);
+    (0..rank)
+        .map(|position| {
+            let dims = shapes.iter().filter_map(|shape| {
+                let missing = rank - shape.len();
+                position.checked_sub(missing).and_then(|index| shape.get(index)).copied()
+            });
+            dims.clone().try_fold(Dim::Exact(1), broadcast_dim).map_err(|(a, b)| {
+                OpError::Mismatch(format!("dimensions {a} and {b} cannot be broadcast together"))
+            })
+        })
+        .collect()
+}
+
+/// One dimension of a broadcast; the pair that disagrees if there is one.
+fn broadcast_dim(a: Dim, b: Dim) -> Result<Dim, (Dim, Dim)> {
+    match (a, b) {
+        (Dim::Exact(1), other) | (other, Dim::Exact(1)) => Ok(other),
+        (Dim::Exact(m), Dim::Exact(n)) => {
+            if m == n {
+                Ok(a)
+            } else {
+                Err((a, b))
+            }
+        }
+        // A dimension that depends on data and meets a known one other than 1 must be that or 1.
+        (Dim::Exact(n), _) | (_, Dim::Exact(n)) => Ok(Dim::Exact(n)),
+        _ => Ok(a.join(b)),
+    }
+}
 
 /// A tensor of that element type, of the shape that all inputs broadcast to.
 ///
@@ -18,7 +54,7 @@ pub fn of_inputs(node: &Node, element: ElementType) -> Result<Type, OpError> {
         }
     }
     let shapes: Vec<&[Dim]> = shapes.iter().map(|shape| &**shape).collect();
-    Ok(TensorType::new(element, node::broadcast(&shapes)?).into())
+    Ok(TensorType::new(element, broadcast(&shapes)?).into())
 }
 
 /// That every further input broadcasts to the first one: it may lack dimensions, but adds none.
@@ -29,7 +65,7 @@ pub fn onto_first(node: &Node) -> Result<(), OpError> {
     for (input, operand) in node.inputs.iter().enumerate().skip(1) {
         let tensor = operand.as_ref().and_then(|operand| operand.ty.tensor());
         let Some(shape) = tensor.and_then(|tensor| tensor.shape.as_deref()) else { continue };
-        let both = node::broadcast(&[first, shape])?;
+        let both = broadcast(&[first, shape])?;
         if both.len() > first.len() || !both.iter().zip(first).all(|(a, b)| a.agrees_with(*b)) {
             return Err(OpError::Mismatch(format!("input {input} does not broadcast to input 0")));
         }

@@ -5,7 +5,7 @@
 
 use super::broadcast::{self, evaluate, known};
 use super::scalar::{self, Arithmetic, Interval};
-use super::{Counts, Node, OpError, node};
+use super::{Counts, Node, OpError, dims};
 use crate::tensor::{ElementType, Elements, Scalar, TensorType, Type};
 
 type Types = Result<Vec<Type>, OpError>;
@@ -15,6 +15,11 @@ type Count = Result<Counts, OpError>;
 /// One output of the type of the first input.
 pub fn same_as_input(node: &Node) -> Types {
     Ok(vec![node.tensor(0)?.clone().into()])
+}
+
+/// One output of the shape of the first input, with another element type.
+pub fn same_shape(node: &Node, element: ElementType) -> Types {
+    Ok(vec![TensorType { element, shape: node.tensor(0)?.shape.clone() }.into()])
 }
 
 /// One output of the shape that all inputs broadcast to, all of one element type.
@@ -155,7 +160,7 @@ pub fn clip_value(node: &Node, _: &[Type]) -> ValuesOf {
 /// So many operations for each output element if it is floating-point, one if it is an integer.
 fn each_output(node: &Node, outputs: &[Type], float: Counts) -> Count {
     let each = if node.element(0)?.is_float() { float } else { Counts::int(1) };
-    each.times(node::output_count(outputs, 0)?)
+    each.times(dims::output_count(outputs, 0)?)
 }
 
 /// One arithmetic operation an element.
@@ -225,7 +230,7 @@ pub fn gelu(node: &Node, outputs: &[Type]) -> Count {
             });
         }
     };
-    each.times(node::output_count(outputs, 0)?)
+    each.times(dims::output_count(outputs, 0)?)
 }
 
 /// `Swish`: `x · sigmoid(alpha · x)`.
@@ -233,7 +238,7 @@ pub fn swish(node: &Node, outputs: &[Type]) -> Count {
     #[allow(clippy::float_cmp, reason = "only the exact default leaves the product out")]
     let scaled = node.float_or("alpha", 1.0)? != 1.0;
     let products = Counts::alu(1 + u64::from(scaled));
-    SIGMOID.plus(products)?.times(node::output_count(outputs, 0)?)
+    SIGMOID.plus(products)?.times(dims::output_count(outputs, 0)?)
 }
 
 /// `SwiGLU`: `swish(a) · b`.
@@ -246,7 +251,7 @@ pub fn dropout_work(node: &Node, outputs: &[Type]) -> Count {
     if !training(node)? {
         return Ok(Counts::ZERO);
     }
-    Counts { rng: 1, alu: 2, ..Counts::ZERO }.times(node::output_count(outputs, 0)?)
+    Counts { rng: 1, alu: 2, ..Counts::ZERO }.times(dims::output_count(outputs, 0)?)
 }
 
 /// Whether a `Dropout` drops: what opset 12 and later say by an input that is known to be true.
@@ -258,6 +263,8 @@ fn training(node: &Node) -> Result<bool, OpError> {
 
 /// `1 / (1 + exp(-x))`.
 pub const SIGMOID: Counts = Counts { trans: 1, alu: 2, div: 1, ..Counts::ZERO };
+/// `x · sigmoid(x)`.
+pub const SILU: Counts = Counts { alu: 3, ..SIGMOID };
 /// `x < 0 ? alpha · x : x`; so too a threshold or a shrinkage.
 pub const LEAKY_RELU: Counts = Counts::alu(2);
 /// `x > 0 ? x : alpha · (exp(x) - 1)`; `Selu` counts the same.

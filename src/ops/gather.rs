@@ -1,8 +1,8 @@
 //! Operators that read by index: Gather, GatherElements, GatherND, ReverseSequence.
 
+use super::dims::{output_bytes, resolve_axis, shared};
 use super::grid::{self, Grid};
-use super::node::{Node, OpError, output_bytes, resolve_axis, shared};
-use super::{Bytes, Moved};
+use super::{Bytes, Moved, Node, OpError};
 use crate::tensor::{Elements, Scalar, Shape, TensorType, Type};
 
 /// The bytes of an operator that touches a part of input 0: as many as it writes, and never more than

@@ -1,15 +1,12 @@
 //! Operators that move data without looking at it: Transpose, Concat, Split, Expand, Tile, DepthToSpace,
 //! SpaceToDepth, Trilu.
 
+use super::broadcast::broadcast;
+use super::dims::{at_most, divided, part_of, resolve_axis, shared};
 use super::grid::{self, Grid};
 use super::list::List;
-use super::node::{Node, OpError, at_most, broadcast, part_of, resolve_axis, shared};
+use super::{Node, OpError};
 use crate::tensor::{Dim, Elements, Scalar, Shape, TensorType, Type};
-
-/// The type of input 0: for operators that change elements in place.
-pub fn as_input(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![node.tensor(0)?.clone().into()])
-}
 
 /// Transpose. Dimension i of the output is dimension `perm[i]` of the input.
 ///
@@ -220,14 +217,9 @@ pub fn split_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>
 pub fn expand(node: &Node) -> Result<Vec<Type>, OpError> {
     let input = node.tensor(0)?;
     node.tensor(1)?;
-    let target = List::input(node, 1);
-    let (Some(shape), Some(target)) = (&input.shape, target.elements()) else {
+    let (Some(shape), Some(target)) = (&input.shape, List::input(node, 1).shape(1)?) else {
         return Ok(vec![TensorType::unranked(input.element).into()]);
     };
-    if let Some(n) = target.iter().filter_map(|size| size.int()).find(|n| *n < 0) {
-        return Err(OpError::Value { input: 1, problem: format!("it has a dimension {n}") });
-    }
-    let target: Shape = target.iter().map(|size| size.dim()).collect();
     Ok(vec![TensorType::new(input.element, broadcast(&[shape, &target])?).into()])
 }
 
@@ -260,12 +252,11 @@ fn tile_repeats(node: &Node, rank: usize) -> Result<Vec<Dim>, OpError> {
     if node.version < 6 {
         // Both are of the type of the data, floating-point.
         let single = |index| {
-            let element = node.elements(index).and_then(<[Scalar]>::first).copied();
-            element.and_then(|element| match element {
-                #[allow(clippy::cast_possible_truncation, reason = "a whole number in a float")]
+            #[allow(clippy::cast_possible_truncation, reason = "a whole number in a float")]
+            match node.scalar(index) {
                 Scalar::Float(x) => Some(x as i64),
                 other => other.int(),
-            })
+            }
         };
         let tiles = single(1).and_then(|n| u64::try_from(n).ok()).map_or(Dim::Unknown, Dim::Exact);
         node.tensor(2)?;
@@ -300,22 +291,28 @@ pub fn tile_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>
 ///
 /// Source: ONNX `DepthToSpace`, opset 28. Errors: [`OpError::Rank`], [`OpError::Mismatch`].
 pub fn depth_to_space(node: &Node) -> Result<Vec<Type>, OpError> {
-    let (element, blocksize) = (node.element(0)?, blocksize(node)?);
+    let (element, blocksize) = (node.element(0)?, node.positive("blocksize")?);
     let block = blocksize.checked_mul(blocksize).ok_or(OpError::Overflow)?;
     let [n, c, h, w] = image(node)?;
     let wider = |dim: Dim| dim.times(Dim::Exact(blocksize));
-    Ok(vec![TensorType::new(element, [n, divide(c, block)?, wider(h), wider(w)]).into()])
+    Ok(vec![TensorType::new(element, [n, divided(c, block, "a dimension")?, wider(h), wider(w)]).into()])
 }
 
 /// SpaceToDepth. `[N, C, H, W]` to `[N, C·b², H/b, W/b]`.
 ///
 /// Source: ONNX `SpaceToDepth`, opset 28. Errors: [`OpError::Rank`], [`OpError::Mismatch`].
 pub fn space_to_depth(node: &Node) -> Result<Vec<Type>, OpError> {
-    let (element, blocksize) = (node.element(0)?, blocksize(node)?);
+    let (element, blocksize) = (node.element(0)?, node.positive("blocksize")?);
     let block = blocksize.checked_mul(blocksize).ok_or(OpError::Overflow)?;
     let [n, c, h, w] = image(node)?;
     let deeper = c.times(Dim::Exact(block));
-    Ok(vec![TensorType::new(element, [n, deeper, divide(h, blocksize)?, divide(w, blocksize)?]).into()])
+    Ok(vec![
+        TensorType::new(
+            element,
+            [n, deeper, divided(h, blocksize, "a dimension")?, divided(w, blocksize, "a dimension")?],
+        )
+        .into(),
+    ])
 }
 
 fn image(node: &Node) -> Result<[Dim; 4], OpError> {
@@ -327,31 +324,11 @@ fn image(node: &Node) -> Result<[Dim; 4], OpError> {
     })
 }
 
-fn blocksize(node: &Node) -> Result<u64, OpError> {
-    let name = "blocksize";
-    let size = node.int(name)?.ok_or(OpError::MissingAttribute(name))?;
-    u64::try_from(size)
-        .ok()
-        .filter(|size| *size > 0)
-        .ok_or_else(|| OpError::Attribute { name, problem: format!("is {size}, not positive") })
-}
-
-fn divide(dim: Dim, divisor: u64) -> Result<Dim, OpError> {
-    if dim.exact().is_some_and(|n| !n.is_multiple_of(divisor)) {
-        return Err(OpError::Mismatch(format!("dimension {dim} is no multiple of {divisor}")));
-    }
-    Ok(dim.map(|n| n.checked_div(divisor)))
-}
-
 /// The elements that Trilu keeps, on one side of the diagonal `k`, and zeros elsewhere.
 ///
 /// Source: ONNX `Trilu`, opset 14.
 pub fn trilu_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let diagonal = if node.has_input(1) {
-        node.elements(1).and_then(<[Scalar]>::first).and_then(|k| k.int())
-    } else {
-        Some(0)
-    };
+    let diagonal = if node.has_input(1) { node.scalar(1).int() } else { Some(0) };
     let (Some(data), Some(sizes), Some(diagonal)) =
         (Grid::known(node, 0), grid::output_sizes(outputs, 0), diagonal)
     else {

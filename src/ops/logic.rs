@@ -1,9 +1,10 @@
 //! Comparison, boolean logic, bits, and selection by a condition.
 
 use super::broadcast::{self, evaluate};
+use super::elementwise::same_shape;
 use super::scalar::{self, Interval};
 use super::{Node, OpError};
-use crate::tensor::{ElementType, Elements, Scalar, TensorType, Type};
+use crate::tensor::{ElementType, Elements, Scalar, Type};
 
 type Types = Result<Vec<Type>, OpError>;
 type ValuesOf = Result<Vec<Option<Elements>>, OpError>;
@@ -16,7 +17,7 @@ pub fn comparison_type(node: &Node) -> Types {
 
 /// `IsInf`, `IsNaN`: truth values of the input's shape.
 pub fn test_type(node: &Node) -> Types {
-    Ok(vec![TensorType { element: ElementType::Bool, shape: node.tensor(0)?.shape.clone() }.into()])
+    same_shape(node, ElementType::Bool)
 }
 
 /// `Where`: the shape that condition and both choices broadcast to.
@@ -118,6 +119,7 @@ mod tests {
     use super::*;
     use crate::ops::Counts;
     use crate::ops::testing::op;
+    use crate::tensor::TensorType;
     use ElementType::{Bool as Truth, Float32, Int8, Int64, Uint8};
     use Scalar::{AtMost, Bool, Float, Int, Unknown};
 

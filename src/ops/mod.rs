@@ -7,6 +7,7 @@
 //! [`Work::Free`], and one that is not done yet says why.
 
 mod broadcast;
+mod dims;
 mod node;
 mod scalar;
 mod table;
@@ -187,8 +188,8 @@ impl Operator {
 pub fn counts(rules: &Costed, node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     match &rules.work {
         Work::Free => Ok(Counts::ZERO),
-        Work::PerOutput(each) => each.times(node::output_count(outputs, 0)?),
-        Work::PerInput(each) => each.times(node::input_count(node, 0)?),
+        Work::PerOutput(each) => each.times(dims::output_count(outputs, 0)?),
+        Work::PerInput(each) => each.times(node.count(0)?),
         Work::Formula(rule) => rule(node, outputs),
     }
 }

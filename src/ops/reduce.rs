@@ -1,7 +1,7 @@
 //! Reductions over some axes of a tensor.
 
 use super::broadcast::{Broadcast, known, small_dims, small_output};
-use super::node::{self, resolve_axis};
+use super::dims::{self, resolve_axis};
 use super::scalar::{self, Arithmetic};
 use super::{Counts, Node, OpError};
 use crate::tensor::{Dim, Elements, Scalar, Shape, TensorType, Type};
@@ -82,7 +82,7 @@ pub fn work(
     each_input: Counts,
     each_output: Counts,
 ) -> Result<Counts, OpError> {
-    let (before, after) = (node::input_count(node, 0)?, node::output_count(outputs, 0)?);
+    let (before, after) = (node.count(0)?, dims::output_count(outputs, 0)?);
     let axes_known = reduced_axes(node, node.shape(0)?.len())?.is_some();
     let combined =
         if axes_known { Counts::alu(before.saturating_sub(after)) } else { Counts::alu(before).at_most() };
@@ -138,7 +138,7 @@ fn folded(
 pub fn mean(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let element = node.element(0)?;
     let mut sums = folded(node, outputs, scalar::ADD, Scalar::Unknown)?;
-    let (before, after) = (node::input_count(node, 0)?, node::output_count(outputs, 0)?);
+    let (before, after) = (node.count(0)?, dims::output_count(outputs, 0)?);
     let each = before.checked_div(after).and_then(|each| i64::try_from(each).ok());
     let divisor = scalar::cast(each.map_or(Scalar::Unknown, Scalar::Int), element);
     for sum in sums.iter_mut().flatten() {

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::dims::{part_of, resolve_axis, shared};
 use super::list::List;
-use super::node::{Node, OpError, part_of, resolve_axis, shared};
+use super::{Node, OpError};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type, elements};
 
 /// Reshape. `data` and `shape [r]` to `reshaped`, of rank r and as many elements.

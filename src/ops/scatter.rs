@@ -1,8 +1,8 @@
 //! Operators that write by index: ScatterElements, Scatter, ScatterND, TensorScatter.
 
+use super::dims::resolve_axis;
 use super::grid::{self, Grid};
-use super::node::{Node, OpError, input_count, resolve_axis};
-use super::{Bytes, Counts, Moved};
+use super::{Bytes, Counts, Moved, Node, OpError};
 use crate::tensor::{Elements, Type};
 
 /// ScatterElements and Scatter: the type of `data`; `indices` and `updates` have its rank.
@@ -95,8 +95,7 @@ pub fn scatter_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     if node.str_or("reduction", "none")? == "none" {
         return Ok(Counts::ZERO);
     }
-    let updates = input_count(node, 2)?;
-    Ok(if node.element(0)?.is_float() { Counts::alu(updates) } else { Counts::int(updates) })
+    Ok(Counts::arithmetic(node.element(0)?, node.count(2)?))
 }
 
 /// TensorScatter: the type of `past_cache`.

@@ -1,8 +1,8 @@
 //! Operators whose output's size or place depends on data: NonZero, NonMaxSuppression, OneHot, Compress, Unique.
 
-use super::Counts;
+use super::dims::{at_most, part_of, product, resolve_axis};
 use super::grid::{self, Grid};
-use super::node::{Node, OpError, at_most, input_count, part_of, product, resolve_axis};
+use super::{Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type, elements};
 
 /// NonZero. `X` of rank r to `Y [r, N]`, an index tuple a column.
@@ -85,9 +85,9 @@ fn suppressed(node: &Node) -> Result<[Dim; 4], OpError> {
     };
     let ([_, boxes, _], [batches, classes, _]) = (dims(0)?, dims(1)?);
     let selected = if node.has_input(2) {
-        match node.elements(2).and_then(<[Scalar]>::first) {
-            Some(Scalar::Int(n)) => at_most(boxes, u64::try_from(*n).unwrap_or(0)),
-            Some(Scalar::AtMost(n)) => part_of(at_most(boxes, *n)),
+        match node.scalar(2) {
+            Scalar::Int(n) => at_most(boxes, u64::try_from(n).unwrap_or(0)),
+            Scalar::AtMost(n) => part_of(at_most(boxes, n)),
             _ => boxes,
         }
     } else {
@@ -102,14 +102,13 @@ fn suppressed(node: &Node) -> Result<[Dim; 4], OpError> {
 pub fn one_hot(node: &Node) -> Result<Vec<Type>, OpError> {
     let (indices, element) = (node.tensor(0)?, node.element(2)?);
     node.tensor(1)?;
-    let depth = match node.elements(1).and_then(<[Scalar]>::first) {
-        Some(Scalar::Int(n)) if *n < 0 => {
+    let depth = match node.scalar(1) {
+        Scalar::Int(n) if n < 0 => {
             return Err(OpError::Value { input: 1, problem: format!("depth {n} is negative") });
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ONNX casts it to int64")]
-        Some(Scalar::Float(x)) if *x >= 0.0 => Dim::Exact(*x as u64),
-        Some(known) => known.dim(),
-        None => Dim::Unknown,
+        Scalar::Float(x) if x >= 0.0 => Dim::Exact(x as u64),
+        depth => depth.dim(),
     };
     let Some(dims) = &indices.shape else { return Ok(vec![TensorType::unranked(element).into()]) };
     let axis = one_hot_axis(node, dims.len())?;
@@ -223,7 +222,7 @@ fn unique_of(node: &Node) -> Result<Dim, OpError> {
 pub fn unique_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let several = unique_of(node)?.bound().ok_or(OpError::UnknownSize("an input"))?;
     let depth = several.checked_next_power_of_two().map_or(u64::BITS, u64::trailing_zeros);
-    Ok(Counts::int(product(&[input_count(node, 0)?, depth.into()])?).by_formula())
+    Ok(Counts::int(product(&[node.count(0)?, depth.into()])?).by_formula())
 }
 
 #[cfg(test)]

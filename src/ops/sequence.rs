@@ -3,10 +3,9 @@
 //! A sequence is its length and one type for all its elements, so tensors of different shapes leave
 //! bounds. Tensors inside a sequence are shared, not copied, until one is taken out.
 
-use super::generate::dtype;
+use super::dims::{output_bytes, part_of, resolve_axis};
 use super::list::List;
-use super::node::{Attribute, Node, OpError, output_bytes, part_of, resolve_axis};
-use super::{Bytes, Moved};
+use super::{Attribute, Bytes, Moved, Node, OpError};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type};
 
 /// The element type and the length of a sequence input.
@@ -34,7 +33,7 @@ pub fn construct(node: &Node) -> Result<Vec<Type>, OpError> {
 ///
 /// Source: ONNX `SequenceEmpty`, opset 11.
 pub fn empty(node: &Node) -> Result<Vec<Type>, OpError> {
-    let element = dtype(node, "dtype")?.unwrap_or(ElementType::Float32);
+    let element = node.element_type("dtype")?.unwrap_or(ElementType::Float32);
     Ok(sequence_of(TensorType::unranked(element).into(), Some(0)))
 }
 

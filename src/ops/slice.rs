@@ -1,8 +1,9 @@
 //! Operators that cut dimensions shorter or make them longer: Slice, Pad, CenterCropPad.
 
+use super::dims::{part_of, resolve_axis};
 use super::grid::{self, Grid};
 use super::list::List;
-use super::node::{Node, OpError, part_of, resolve_axis};
+use super::{Node, OpError};
 use crate::tensor::{Dim, Elements, Scalar, Shape, TensorType, Type};
 
 /// Ends from here on mean "to the end": exporters write the largest 32-bit or 64-bit integer.
@@ -256,7 +257,7 @@ pub fn pad_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>,
         return Ok(vec![None]);
     };
     let constant = if node.has_input(2) {
-        node.elements(2).and_then(<[Scalar]>::first).copied().unwrap_or(Scalar::Unknown)
+        node.scalar(2)
     } else if node.version < 11 {
         Scalar::Float(node.float_or("value", 0.0)?.into())
     } else {

@@ -160,7 +160,7 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "Conv", 1, conv::conv, Opaque, Formula(conv::conv_work), Streamed, Weights::At(&[1, 2])),
     row(ONNX, "ConvInteger", 10, conv::conv_integer, Opaque, Formula(conv::conv_integer_work), Streamed, Weights::Quantized { values: &[1], parameters: &[2, 3] }),
     row(ONNX, "ConvTranspose", 1, conv::conv_transpose, Opaque, Formula(conv::conv_transpose_work), Streamed, Weights::At(&[1, 2])),
-    row(ONNX, "DeformConv", 19, conv::deform_conv, Opaque, Formula(conv::deform_conv_work), Streamed, Weights::At(&[1, 3])),
+    row(ONNX, "DeformConv", 19, conv::conv, Opaque, Formula(conv::deform_conv_work), Streamed, Weights::At(&[1, 3])),
     row(ONNX, "QLinearConv", 10, conv::qlinear_conv, Opaque, Formula(conv::qlinear_conv_work), Streamed, Weights::Quantized { values: &[3, 8], parameters: &[1, 2, 4, 5, 6, 7] }),
 
     // Pooling and regions
@@ -231,7 +231,7 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "Squeeze", 1, reshape::squeeze, Computed(reshape::same_elements), Free, View, Weights::At(&[0])),
     row(ONNX, "Tile", 1, layout::tile, Computed(layout::tile_value), Free, Streamed, Weights::At(&[0])),
     row(ONNX, "Transpose", 1, layout::transpose, Computed(layout::transpose_value), Free, Streamed, Weights::None),
-    row(ONNX, "Trilu", 14, layout::as_input, Computed(layout::trilu_value), Free, Streamed, Weights::At(&[0])),
+    row(ONNX, "Trilu", 14, elementwise::same_as_input, Computed(layout::trilu_value), Free, Streamed, Weights::At(&[0])),
     row(ONNX, "Unsqueeze", 1, reshape::unsqueeze, Computed(reshape::same_elements), Free, View, Weights::At(&[0])),
 
     // Gather, scatter and selection by data
@@ -242,7 +242,7 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "NonMaxSuppression", 10, select::non_max_suppression, Opaque, Formula(select::non_max_suppression_work), Streamed, Weights::None),
     row(ONNX, "NonZero", 9, select::non_zero, Computed(select::non_zero_value), PerInput(Counts::int(1)), Streamed, Weights::None),
     row(ONNX, "OneHot", 9, select::one_hot, Computed(select::one_hot_value), Free, Streamed, Weights::None),
-    row(ONNX, "ReverseSequence", 10, layout::as_input, Opaque, Free, Streamed, Weights::At(&[0])),
+    row(ONNX, "ReverseSequence", 10, elementwise::same_as_input, Opaque, Free, Streamed, Weights::At(&[0])),
     row(ONNX, "Scatter", 9, scatter::scatter_elements, Computed(scatter::scatter_elements_value), Free, Streamed, Weights::At(&[0, 2])),
     row(ONNX, "ScatterElements", 11, scatter::scatter_elements, Computed(scatter::scatter_elements_value), Formula(scatter::scatter_work), Streamed, Weights::At(&[0, 2])),
     row(ONNX, "ScatterND", 11, scatter::scatter_nd, Computed(scatter::scatter_nd_value), Formula(scatter::scatter_work), Streamed, Weights::At(&[0, 2])),

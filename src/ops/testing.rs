@@ -1,8 +1,6 @@
 //! One node, built in a test: operands, attributes, and what the table says of it.
 
-use super::{
-    Attribute, Attributes, Costed, Counts, Moved, Node, OpError, Operand, Traffic, Values, Work, find,
-};
+use super::{Attribute, Attributes, Costed, Counts, Moved, Node, OpError, Operand, Traffic, Values, find};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, TensorType, Type};
 
 /// A node under test. Operands and attributes are added in order.

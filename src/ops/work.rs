@@ -64,6 +64,11 @@ impl Counts {
         Self { alu: n, ..Self::ZERO }
     }
 
+    /// `n` additions, multiplications or comparisons of elements of that type: of integers they count apart.
+    pub fn arithmetic(element: ElementType, n: u64) -> Self {
+        if element.is_float() { Self::alu(n) } else { Self::int(n) }
+    }
+
     /// `n` divisions or square roots.
     pub const fn div(n: u64) -> Self {
         Self { div: n, ..Self::ZERO }

@@ -1,13 +1,12 @@
 //! Activations, alone and fused into other operators.
 
-use crate::ops::elementwise::{GELU, HARD_SWISH, SIGMOID, SOFTPLUS, TANH_GELU};
-use crate::ops::node::{broadcast, divided, input_count, output_count};
+use crate::ops::broadcast::broadcast;
+use crate::ops::dims::{divided, output_count};
+use crate::ops::elementwise::{GELU, HARD_SWISH, SIGMOID, SILU, SOFTPLUS, TANH_GELU};
 use crate::ops::norm::SOFTMAX;
 use crate::ops::{Counts, Node, OpError, rnn};
 use crate::tensor::{ElementType, TensorType, Type};
 
-/// `x·sigmoid(x)`.
-pub const SILU: Counts = Counts { alu: 3, ..SIGMOID };
 /// `x·sigmoid(alpha·x)`.
 pub const QUICK_GELU: Counts = Counts { alu: 4, ..SIGMOID };
 /// [`GELU`] of `x + bias`.
@@ -64,7 +63,7 @@ pub fn halved(node: &Node) -> Result<Vec<Type>, OpError> {
 /// The bias on both halves, [`GELU`] of one, and the product.
 pub fn split_gelu_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let gate = GELU.plus(Counts::alu(1))?.times(output_count(outputs, 0)?)?;
-    gate.plus(Counts::alu(input_count(node, 0)?))
+    gate.plus(Counts::alu(node.count(0)?))
 }
 
 /// `Softmax` of `x + bias`.
@@ -109,8 +108,8 @@ pub fn gated_add_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> 
     if !node.has_input(3) {
         return Ok(sum);
     }
-    let gate = input_count(node, 2)?;
-    let rows = gate.checked_div(input_count(node, 3)?).unwrap_or(0);
+    let gate = node.count(2)?;
+    let rows = gate.checked_div(node.count(3)?).unwrap_or(0);
     Counts::macs(gate, node.element(2)?, node.element(3)?).plus(SIGMOID.times(rows)?)?.plus(sum)
 }
 
@@ -122,8 +121,8 @@ pub fn attention_gate(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// `scale·softplus(a + bias)`, and the sigmoid of `b`.
 pub fn attention_gate_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let decay = SOFTPLUS.plus(Counts::alu(2))?.times(input_count(node, 0)?)?;
-    if node.has_input(3) { decay.plus(SIGMOID.times(input_count(node, 3)?)?) } else { Ok(decay) }
+    let decay = SOFTPLUS.plus(Counts::alu(2))?.times(node.count(0)?)?;
+    if node.has_input(3) { decay.plus(SIGMOID.times(node.count(3)?)?) } else { Ok(decay) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Tests, hashes and masks of elements: integer work, no arithmetic.
 
-use crate::ops::node::input_count;
+use crate::ops::elementwise::same_shape;
 use crate::ops::{Counts, Node, OpError};
 use crate::tensor::{ElementType, TensorType, Type};
 
@@ -11,14 +11,13 @@ pub fn verdict(_: &Node) -> Result<Vec<Type>, OpError> {
 
 /// A test of each element of each input.
 pub fn verdict_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    (0..node.inputs.len())
-        .try_fold(Counts::ZERO, |sum, input| sum.plus(Counts::int(input_count(node, input)?)))
+    (0..node.inputs.len()).try_fold(Counts::ZERO, |sum, input| sum.plus(Counts::int(node.count(input)?)))
 }
 
 /// The shape of the first input as unsigned or, without `positive`, signed 32-bit integers.
 pub fn hashed(node: &Node) -> Result<Vec<Type>, OpError> {
     let element = if node.int_or("positive", 1)? == 0 { ElementType::Int32 } else { ElementType::Uint32 };
-    Ok(vec![TensorType { element, shape: node.tensor(0)?.shape.clone() }.into()])
+    same_shape(node, element)
 }
 
 /// The second input as it is: `NGramRepeatBlock` only masks scores.

@@ -3,8 +3,8 @@
 use super::activation;
 use super::twin::{with_inputs, with_types};
 use crate::ops::conv::REQUANTIZE;
+use crate::ops::dims::output_count;
 use crate::ops::elementwise::TANH_GELU;
-use crate::ops::node::{input_count, output_count};
 use crate::ops::quantize::DYNAMIC_QUANTIZE;
 use crate::ops::{Counts, Node, OpError, matmul};
 use crate::tensor::{ElementType, TensorType, Type};
@@ -89,18 +89,13 @@ pub fn gemm_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
 
 /// `Gemm` to the element type that the attribute `dtype` numbers.
 pub fn float8_gemm(node: &Node) -> Result<Vec<Type>, OpError> {
-    let dtype = node.int_or("dtype", 1)?;
-    let element = i32::try_from(dtype).ok().and_then(ElementType::from_onnx);
-    let element = element.ok_or_else(|| OpError::Attribute {
-        name: "dtype",
-        problem: format!("is {dtype}, which is no element type"),
-    })?;
+    let element = node.element_type("dtype")?.unwrap_or(ElementType::Float32);
     Ok(in_type(matmul::gemm(node)?, element))
 }
 
 /// Sums of the rows of `A` and the columns of `B`, which zero points multiply.
 fn zero_points(node: &Node, a: usize, b: usize) -> Result<Counts, OpError> {
-    let sums = input_count(node, a)?.checked_add(input_count(node, b)?);
+    let sums = node.count(a)?.checked_add(node.count(b)?);
     Ok(Counts::int(sums.ok_or(OpError::Overflow)?).by_formula())
 }
 
@@ -135,7 +130,7 @@ pub fn dynamic_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let product = matmul::matmul_work(node, outputs)?;
     let after = Counts::alu(1 + u64::from(node.has_input(4)));
     Counts { factors: Some((ElementType::Uint8, node.element(1)?)), ..product }
-        .plus(DYNAMIC_QUANTIZE.times(input_count(node, 0)?)?)?
+        .plus(DYNAMIC_QUANTIZE.times(node.count(0)?)?)?
         .plus(zero_points(node, 0, 1)?)?
         .plus(after.times(output_count(outputs, 0)?)?)
 }

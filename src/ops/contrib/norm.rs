@@ -1,8 +1,9 @@
 //! Normalisations with residuals, embeddings, gates or activations fused to them.
 
-use super::activation::{self, SILU};
-use crate::ops::attention::{present, rows};
-use crate::ops::node::{count, dims, divided, input_count, output_count, positive, resolve_axis};
+use super::activation;
+use crate::ops::attention::rows;
+use crate::ops::dims::{count, divided, output_count, resolve_axis};
+use crate::ops::elementwise::SILU;
 use crate::ops::{Bytes, Counts, Moved, Node, OpError};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
@@ -36,7 +37,7 @@ fn outer<'a>(node: &Node<'a>) -> Result<&'a [Dim], OpError> {
 
 /// Elements and rows of the first input.
 fn size(node: &Node) -> Result<(u64, u64), OpError> {
-    Ok((input_count(node, 0)?, count(outer(node)?, "the rows of an input")?))
+    Ok((node.count(0)?, count(outer(node)?, "the rows of an input")?))
 }
 
 /// `X [.., H]` to itself, the mean and inverse deviation of each row in float32, and the sum of input and
@@ -52,13 +53,13 @@ pub fn skip(node: &Node) -> Result<Vec<Type>, OpError> {
 /// [`layer`] of `X + skip + bias` (inputs 1 and 4), and an addition of beta (input 3).
 pub fn skip_layer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let (elements, rows) = size(node)?;
-    layer(elements, rows)?.plus(Counts::alu(1 + present(node, &[3, 4])).times(elements)?)
+    layer(elements, rows)?.plus(Counts::alu(1 + node.given(&[3, 4])).times(elements)?)
 }
 
 /// [`rms`] of `X + skip + bias` (inputs 1 and 3).
 pub fn skip_rms_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let (elements, rows) = size(node)?;
-    rms(elements, rows)?.plus(Counts::alu(1 + present(node, &[3])).times(elements)?)
+    rms(elements, rows)?.plus(Counts::alu(1 + node.given(&[3])).times(elements)?)
 }
 
 /// `X` to itself, and the inverse root of each row's mean square. The axis is the last in every model met.
@@ -81,8 +82,8 @@ pub fn simplified_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 
 /// Word identifiers `[B, S]` to `[B, S, H]`, the mask index `[B]`, and the sum of the embeddings.
 pub fn embed(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [batch, tokens] = dims(node, 0, "2")?;
-    let [_, hidden] = dims(node, 2, "2")?;
+    let [batch, tokens] = node.dims(0)?;
+    let [_, hidden] = node.dims(2)?;
     // The embeddings of `QEmbedLayerNormalization` are bytes, scaled by input 8 of the output's type.
     let table = node.element(2)?;
     let element = if table.is_float() { table } else { node.element(8)? };
@@ -94,20 +95,20 @@ pub fn embed(node: &Node) -> Result<Vec<Type>, OpError> {
 /// The sum of two or three embeddings (input 4), [`layer`], and beta.
 pub fn embed_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let elements = output_count(outputs, 0)?;
-    let sums = Counts::alu(2 + present(node, &[4])).times(elements)?;
-    layer(elements, input_count(node, 0)?)?.plus(sums)
+    let sums = Counts::alu(2 + node.given(&[4])).times(elements)?;
+    layer(elements, node.count(0)?)?.plus(sums)
 }
 
 /// [`embed_work`] of bytes that are scaled first, two operations an element of each table.
 pub fn quantized_embed_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let elements = output_count(outputs, 0)?;
-    let scaled = Counts::alu(2).times(2 + present(node, &[4]))?.times(elements)?;
+    let scaled = Counts::alu(2).times(2 + node.given(&[4]))?.times(elements)?;
     embed_work(node, outputs)?.plus(scaled)
 }
 
 /// Of each table (inputs 2, 3 and 4), a row for each token.
 pub fn embed_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let tokens = input_count(node, 0)?;
+    let tokens = node.count(0)?;
     let mut read = vec![Bytes::Whole; 5];
     for table in [2, 3, 4] {
         if node.has_input(table)
@@ -122,7 +123,7 @@ pub fn embed_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
 /// [`layer`] by groups of channels, beta, and SiLU where `activation` is 1.
 fn group(node: &Node) -> Result<Counts, OpError> {
     let shape = node.shape(0)?;
-    let groups = positive(node, "groups")?;
+    let groups = node.positive("groups")?;
     let channel = if node.int_or("channels_last", 1)? == 0 { shape.get(1) } else { shape.last() };
     divided(channel.copied().unwrap_or(Dim::Unknown), groups, "the number of channels")?;
     let elements = count(shape, "an input")?;
@@ -144,13 +145,13 @@ pub fn skip_group(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// [`group_work`] of `X + skip + bias` (inputs 3 and 4).
 pub fn skip_group_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    group(node)?.plus(Counts::alu(1 + present(node, &[4])).times(input_count(node, 0)?)?)
+    group(node)?.plus(Counts::alu(1 + node.given(&[4])).times(node.count(0)?)?)
 }
 
 /// [`rms`] of groups as long as the scale (input 1), times an activated gate.
 pub fn gated_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let elements = input_count(node, 0)?;
-    let groups = elements.checked_div(input_count(node, 1)?).unwrap_or(0);
+    let elements = node.count(0)?;
+    let groups = elements.checked_div(node.count(1)?).unwrap_or(0);
     let gate = activation::named(node.str_or("activation", "silu")?)?.plus(Counts::alu(1))?;
     rms(elements, groups)?.plus(gate.times(elements)?)
 }
@@ -165,7 +166,7 @@ pub fn branchwise_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 /// [`layer`] of bytes: scaled before, and divided, rounded and clipped after.
 pub fn quantized_layer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let (elements, rows) = size(node)?;
-    let each = Counts { alu: 1 + 2 + present(node, &[3]), div: 1, int: 2, ..Counts::ZERO };
+    let each = Counts { alu: 1 + 2 + node.given(&[3]), div: 1, int: 2, ..Counts::ZERO };
     layer(elements, rows)?.plus(each.times(elements)?)
 }
 

@@ -5,7 +5,7 @@
 
 use super::activation;
 use crate::ops::attention::rows;
-use crate::ops::node::{count, dims, positive, product, resolve_axis};
+use crate::ops::dims::{count, product, resolve_axis};
 use crate::ops::{Bytes, Counts, Moved, Node, OpError};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
@@ -43,7 +43,7 @@ fn input_rows(node: &Node) -> Result<u64, OpError> {
 }
 
 fn attribute_dim(node: &Node, name: &'static str) -> Result<Dim, OpError> {
-    positive(node, name).map(Dim::Exact)
+    node.positive(name).map(Dim::Exact)
 }
 
 /// `M·N·K` of activations and weights of that type, and so many operations for each output.
@@ -61,7 +61,7 @@ pub fn n_bits(node: &Node) -> Result<Vec<Type>, OpError> {
 pub fn n_bits_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let weights = element_of_bits(bits(node, "bits")?);
     let bias = Counts::alu(u64::from(node.has_input(5)));
-    weight_only(node, positive(node, "N")?, positive(node, "K")?, weights, bias)
+    weight_only(node, node.positive("N")?, node.positive("K")?, weights, bias)
 }
 
 /// `N·K` elements in input 1.
@@ -69,7 +69,7 @@ pub fn n_bits_elements(node: &Node, input: usize) -> Option<u64> {
     if input != 1 {
         return None;
     }
-    positive(node, "N").ok()?.checked_mul(positive(node, "K").ok()?)
+    node.positive("N").ok()?.checked_mul(node.positive("K").ok()?)
 }
 
 /// As [`n_bits`]; without `transB`, from `[.., N]` to `[.., K]`.
@@ -80,7 +80,7 @@ pub fn bnb4(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// `M·N·K`, whichever way `B` lies.
 pub fn bnb4_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let (n, k) = (positive(node, "N")?, positive(node, "K")?);
+    let (n, k) = (node.positive("N")?, node.positive("K")?);
     Ok(Counts::macs(product(&[input_rows(node)?, n, k])?, node.element(0)?, ElementType::Uint4))
 }
 
@@ -112,12 +112,12 @@ pub fn blob_elements(node: &Node, input: usize) -> Option<u64> {
 
 /// `A [.., K]` by `B [N, K]`, or `[N, K/2]` with two elements a byte, to `[.., N]`.
 pub fn block_float(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [n, _] = dims(node, 1, "2")?;
+    let [n, _] = node.dims(1)?;
     Ok(vec![replaced(node, n)?])
 }
 
 fn block_float_work(node: &Node, weights: ElementType, bias: usize) -> Result<Counts, OpError> {
-    let [n, _] = dims(node, 1, "2")?;
+    let [n, _] = node.dims(1)?;
     let k = node.shape(0)?.last().copied().unwrap_or(Dim::Unknown);
     let each = Counts::alu(u64::from(node.has_input(bias)));
     weight_only(node, count(&[n], "the weights")?, count(&[k], "an input")?, weights, each)
@@ -141,7 +141,7 @@ pub fn float8_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 /// `M·N·K` of a packed format that is not told apart here (files say 2 to 8 bits): filed under 4 bits.
 pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let each = activation::named(node.str_or("activation_type", "none")?)?;
-    weight_only(node, positive(node, "N")?, positive(node, "K")?, ElementType::Uint4, each)
+    weight_only(node, node.positive("N")?, node.positive("K")?, ElementType::Uint4, each)
 }
 
 /// `Y [.., N]`, and the sum of the input and the skip (input 1).
@@ -163,7 +163,7 @@ fn normalized(node: &Node) -> Result<Counts, OpError> {
 /// gate, and the product of both.
 pub fn gated_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let weights = element_of_bits(bits(node, "bits")?);
-    let (n, k) = (positive(node, "N")?, positive(node, "K")?);
+    let (n, k) = (node.positive("N")?, node.positive("K")?);
     let biases = u64::from(node.has_input(5)) + u64::from(node.has_input(8));
     let each = activation::fused(node)?.plus(Counts::alu(biases + 1))?;
     let twice = n.checked_mul(2).ok_or(OpError::Overflow)?;
@@ -187,11 +187,11 @@ pub fn qkv(node: &Node) -> Result<Vec<Type>, OpError> {
 /// Normalisation, three projections and their biases (inputs 5, 8 and 11).
 pub fn qkv_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let weights = element_of_bits(bits(node, "bits")?);
-    let k = positive(node, "K")?;
+    let k = node.positive("K")?;
     let mut counts = normalized(node)?;
     for (name, bias) in [("Nq", 5), ("Nkv", 8), ("Nkv", 11)] {
         let each = Counts::alu(u64::from(node.has_input(bias)));
-        counts = counts.plus(weight_only(node, positive(node, name)?, k, weights, each)?)?;
+        counts = counts.plus(weight_only(node, node.positive(name)?, k, weights, each)?)?;
     }
     Ok(counts)
 }
@@ -199,11 +199,11 @@ pub fn qkv_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 /// `Nq·K` elements in input 3, `Nkv·K` in inputs 6 and 9.
 pub fn qkv_elements(node: &Node, input: usize) -> Option<u64> {
     let n = match input {
-        3 => positive(node, "Nq"),
-        6 | 9 => positive(node, "Nkv"),
+        3 => node.positive("Nq"),
+        6 | 9 => node.positive("Nkv"),
         _ => return None,
     };
-    n.ok()?.checked_mul(positive(node, "K").ok()?)
+    n.ok()?.checked_mul(node.positive("K").ok()?)
 }
 
 /// The rank of an adapter: the rows of `lora_A_scales` (input 4), none if `lora_A` (input 3) is empty.
@@ -217,7 +217,7 @@ fn adapter_rank(node: &Node) -> Result<u64, OpError> {
 
 /// `M·K·N` and, through an adapter of rank r, `M·r·(K + N)` and an addition for each output.
 pub fn adapted_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let (n, k) = (positive(node, "N")?, positive(node, "K")?);
+    let (n, k) = (node.positive("N")?, node.positive("K")?);
     let rank = adapter_rank(node)?;
     let both = n.checked_add(k).ok_or(OpError::Overflow)?;
     let each = Counts::alu(u64::from(rank > 0));
@@ -235,8 +235,8 @@ pub fn adapted_elements(node: &Node, input: usize) -> Option<u64> {
     let rank = || adapter_rank(node).ok();
     match input {
         1 => n_bits_elements(node, 1),
-        3 => rank()?.checked_mul(positive(node, "K").ok()?),
-        5 => rank()?.checked_mul(positive(node, "N").ok()?),
+        3 => rank()?.checked_mul(node.positive("K").ok()?),
+        5 => rank()?.checked_mul(node.positive("N").ok()?),
         _ => None,
     }
 }
@@ -286,12 +286,7 @@ pub fn gather_elements(node: &Node, input: usize) -> Option<u64> {
 
 /// Rows of a packed table `[V, bytes]`, dequantised: the indices' shape and `K`.
 pub fn gather_packed(node: &Node) -> Result<Vec<Type>, OpError> {
-    let code = node.int_or("output_dtype", 16)?;
-    let element = i32::try_from(code).ok().and_then(ElementType::from_onnx);
-    let element = element.ok_or_else(|| OpError::Attribute {
-        name: "output_dtype",
-        problem: format!("is {code}, which is no element type"),
-    })?;
+    let element = node.element_type("output_dtype")?.unwrap_or(ElementType::Bfloat16);
     let mut shape = node.shape(1)?.to_vec();
     shape.push(attribute_dim(node, "K")?);
     Ok(vec![TensorType::new(element, shape).into()])
@@ -306,7 +301,7 @@ pub fn gather_packed_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> 
 /// `V·K` elements in input 0.
 pub fn gather_packed_elements(node: &Node, input: usize) -> Option<u64> {
     let vocabulary = node.shape(0).ok()?.first()?.bound()?;
-    if input == 0 { vocabulary.checked_mul(positive(node, "K").ok()?) } else { None }
+    if input == 0 { vocabulary.checked_mul(node.positive("K").ok()?) } else { None }
 }
 
 #[cfg(test)]

@@ -2,17 +2,14 @@
 
 use super::norm::rms;
 use crate::ops::attention::rows;
-use crate::ops::node::{count, dims, divided, input_count, output_count, output_shape, positive, product};
+use crate::ops::dims::{count, divided, output_count, output_shape, product};
 use crate::ops::{Bytes, Counts, Moved, Node, OpError};
-use crate::tensor::{Dim, ElementType, Scalar, TensorType, Type};
+use crate::tensor::{Dim, ElementType, TensorType, Type};
 
 /// A table `[buckets, H]` to the biases `[1, H, S, T]` of the lengths in inputs 1 and 2.
 pub fn relative(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [_, heads] = dims(node, 0, "2")?;
-    let length = |input| {
-        let first = node.elements(input).and_then(|elements| elements.first().copied());
-        first.map_or(Dim::Unknown, Scalar::dim)
-    };
+    let [_, heads] = node.dims(0)?;
+    let length = |input| node.scalar(input).dim();
     let shape = vec![Dim::Exact(1), heads, length(1), length(2)];
     Ok(vec![TensorType::new(node.element(0)?, shape).into()])
 }
@@ -25,10 +22,10 @@ pub fn relative_work(_: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
 
 /// Queries `[B, S, H·d]`, or tokens without padding and their offsets `[B, S]` (input 6), to `[B, H, S, S]`.
 pub fn gated_relative(node: &Node) -> Result<Vec<Type>, OpError> {
-    let heads = Dim::Exact(positive(node, "num_heads")?);
+    let heads = Dim::Exact(node.positive("num_heads")?);
     let [batch, tokens] = match *node.shape(0)? {
         [batch, tokens, _] => [batch, tokens],
-        _ => dims(node, 6, "2")?,
+        _ => node.dims(6)?,
     };
     Ok(vec![TensorType::new(node.element(0)?, vec![batch, heads, tokens, tokens]).into()])
 }
@@ -36,8 +33,8 @@ pub fn gated_relative(node: &Node) -> Result<Vec<Type>, OpError> {
 /// The bias of the queries, a product with `W [d, D]` for each head, the sum of both halves, two sigmoids and
 /// three operations a gate, and a multiplication for each bias.
 pub fn gated_relative_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let queries = input_count(node, 0)?;
-    let [size, width] = dims(node, 3, "2")?;
+    let queries = node.count(0)?;
+    let [size, width] = node.dims(3)?;
     let (size, width) = (count(&[size], "the weights")?, count(&[width], "the weights")?);
     let gates = queries.checked_div(size).unwrap_or(0);
     let sums = product(&[gates, width])?;
@@ -57,13 +54,13 @@ pub fn gemma(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// A sine and a cosine for each angle, and three operations for each element.
 pub fn gemma_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let elements = input_count(node, 1)?.checked_add(input_count(node, 3)?).ok_or(OpError::Overflow)?;
-    Counts::trans(2).times(input_count(node, 0)?)?.plus(Counts::alu(3).times(elements)?)
+    let elements = node.count(1)?.checked_add(node.count(3)?).ok_or(OpError::Overflow)?;
+    Counts::trans(2).times(node.count(0)?)?.plus(Counts::alu(3).times(elements)?)
 }
 
 /// The part of each head that is normalised and rotated.
 fn width(node: &Node) -> Result<([Dim; 4], Dim), OpError> {
-    let shape: [Dim; 4] = dims(node, 0, "4")?;
+    let shape: [Dim; 4] = node.dims(0)?;
     let width = match u64::try_from(node.int_or("input_width", 0)?) {
         Ok(width @ 1..) => Dim::Exact(width),
         _ => shape[3],
@@ -88,13 +85,13 @@ pub fn normalized_rotary(node: &Node) -> Result<Vec<Type>, OpError> {
 pub fn normalized_rotary_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let ([batch, tokens, heads, _], width) = width(node)?;
     let vectors = count(&[batch, tokens, heads], "the heads")?;
-    let turning = product(&[vectors, positive(node, "rotary_embedding_dim")?])?;
+    let turning = product(&[vectors, node.positive("rotary_embedding_dim")?])?;
     rms(product(&[vectors, count(&[width], "a head")?])?, vectors)?.plus(Counts::alu(3).times(turning)?)
 }
 
 /// Of cosines and sines (inputs 3 and 4), a row for each token.
 pub fn normalized_rotary_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let [batch, tokens, _, _] = dims(node, 0, "4")?;
+    let [batch, tokens, _, _] = node.dims(0)?;
     let tokens = count(&[batch, tokens], "the sequences")?;
     let read = vec![Bytes::Whole, Bytes::Whole, Bytes::Whole, rows(node, 3, tokens)?, rows(node, 4, tokens)?];
     Ok(Moved { read, written: vec![Bytes::Whole; 2] })
@@ -102,7 +99,7 @@ pub fn normalized_rotary_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpErr
 
 /// `[B, S, D]` to the real tokens `[≤ B·S, D]`, their offsets, cumulated lengths, and the longest.
 pub fn unpadded(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [batch, tokens, hidden] = dims(node, 0, "3")?;
+    let [batch, tokens, hidden] = node.dims(0)?;
     let real = batch.times(tokens).bound().map_or(Dim::Unknown, Dim::AtMost);
     let index = ElementType::Int32;
     Ok(vec![
@@ -115,14 +112,14 @@ pub fn unpadded(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// Real tokens `[n, D]` and offsets `[B, S]` to `[B, S, D]`.
 pub fn padded(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [_, hidden] = dims(node, 0, "2")?;
-    let [batch, tokens] = dims(node, 1, "2")?;
+    let [_, hidden] = node.dims(0)?;
+    let [batch, tokens] = node.dims(1)?;
     Ok(vec![TensorType::new(node.element(0)?, vec![batch, tokens, hidden]).into()])
 }
 
 /// Rows of a table `[N, M]` (input 0) for each index (input 1).
 pub fn embedding(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [_, width] = dims(node, 0, "2")?;
+    let [_, width] = node.dims(0)?;
     let mut shape = node.shape(1)?.to_vec();
     shape.push(width);
     Ok(vec![TensorType::new(node.element(0)?, shape).into()])
@@ -130,7 +127,7 @@ pub fn embedding(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The rows that the indices touch.
 pub fn embedding_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let touched = rows(node, 0, input_count(node, 1)?)?;
+    let touched = rows(node, 0, node.count(1)?)?;
     Ok(Moved { read: vec![touched], written: vec![Bytes::Whole] })
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Each is its float twin between dequantising its inputs and quantising its output.
 
-use crate::ops::elementwise::SIGMOID;
-use crate::ops::node::{broadcast, count, input_count, output_count, resolve_axis};
+use crate::ops::broadcast::broadcast;
+use crate::ops::dims::{count, output_count, resolve_axis};
+use crate::ops::elementwise::{SIGMOID, same_shape};
 use crate::ops::{Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
@@ -98,7 +99,7 @@ pub fn global_pool(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// Every input scaled and summed, every output divided and quantised. Also `QLinearReduceMean`.
 pub fn mean_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let (inputs, outputs) = (input_count(node, 0)?, output_count(outputs, 0)?);
+    let (inputs, outputs) = (node.count(0)?, output_count(outputs, 0)?);
     let sums = Counts::alu(inputs.saturating_sub(outputs));
     DEQUANTIZE
         .times(inputs)?
@@ -122,18 +123,13 @@ pub fn mean(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The shape of the first input in the type that the attribute `to` numbers.
 pub fn from_ordered(node: &Node) -> Result<Vec<Type>, OpError> {
-    let to = node.int("to")?.ok_or(OpError::MissingAttribute("to"))?;
-    let element = i32::try_from(to).ok().and_then(ElementType::from_onnx);
-    let element = element.ok_or_else(|| OpError::Attribute {
-        name: "to",
-        problem: format!("is {to}, which is no element type"),
-    })?;
-    Ok(vec![TensorType { element, shape: node.tensor(0)?.shape.clone() }.into()])
+    let element = node.element_type("to")?.ok_or(OpError::MissingAttribute("to"))?;
+    same_shape(node, element)
 }
 
 /// The shape of the first input in int8.
 pub fn ordered(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![TensorType { element: ElementType::Int8, shape: node.tensor(0)?.shape.clone() }.into()])
+    same_shape(node, ElementType::Int8)
 }
 
 /// Products of `A` (input 0) and `B` (input 2) as 32-bit integers.
