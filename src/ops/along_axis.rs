@@ -2,10 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::broadcast::{known, small_dims, small_output};
 use super::dims::{self, resolve_axis};
 use super::scalar::{self, Arithmetic};
-use super::{Counts, Node, OpError};
+use super::{Counts, Node, OpError, small_tensor};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type};
 
 /// The positions (row-major) of the elements of every line along an axis.
@@ -56,15 +55,15 @@ pub fn argument(node: &Node, outputs: &[Type], better: Ordering) -> Result<Vec<O
         Some(largest) => Scalar::AtMost(largest),
         None => Scalar::Unknown,
     };
-    let Some(output) = small_output(outputs, 0) else { return Ok(vec![None]) };
-    let dims = small_dims(shape);
+    let Some(output) = small_tensor::output_sizes(outputs, 0) else { return Ok(vec![None]) };
+    let dims = small_tensor::sizes(shape);
     let indices = match node.elements(0).zip(dims.as_deref().and_then(|dims| lines(dims, axis))) {
         Some((elements, lines)) => {
             lines.map(|line| best(&line_of(elements, line), better, last).unwrap_or(unknown)).collect()
         }
         None => vec![unknown; output.iter().product()],
     };
-    Ok(vec![known(indices)])
+    Ok(vec![small_tensor::known(indices)])
 }
 
 fn best(line: &[Scalar], better: Ordering, last: bool) -> Option<Scalar> {
@@ -94,7 +93,8 @@ pub fn cumulate(node: &Node, operation: Arithmetic, start: Scalar) -> Result<Vec
     let reverse = node.int_or("reverse", 0)? != 0;
     let exclusive = node.int_or("exclusive", 0)? != 0;
     let axis = node.scalar(1).int();
-    let (Some(elements), Some(dims), Some(axis)) = (node.elements(0), small_dims(shape), axis) else {
+    let (Some(elements), Some(dims), Some(axis)) = (node.elements(0), small_tensor::sizes(shape), axis)
+    else {
         return Ok(vec![None]);
     };
     let mut results = elements.to_vec();
@@ -113,7 +113,7 @@ pub fn cumulate(node: &Node, operation: Arithmetic, start: Scalar) -> Result<Vec
             so_far = Some(with);
         }
     }
-    Ok(vec![known(results)])
+    Ok(vec![small_tensor::known(results)])
 }
 
 /// `TopK`: values and int64 indices, of the input's shape with K along the axis.
@@ -179,7 +179,7 @@ pub fn top_k(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpE
     let better = if node.int_or("largest", 1)? != 0 { Ordering::Greater } else { Ordering::Less };
     let sorted = node.int_or("sorted", 1)? != 0;
     let ranked = || {
-        let (dims, output) = (small_dims(shape)?, small_output(outputs, 0)?);
+        let (dims, output) = (small_tensor::sizes(shape)?, small_tensor::output_sizes(outputs, 0)?);
         let elements = node.elements(0).filter(|_| sorted)?;
         let k = *output.get(axis)?;
         let count: usize = output.iter().product();

@@ -4,7 +4,7 @@
 
 use super::dims::{count, divided, product};
 use super::norm::SOFTMAX;
-use super::{Bytes, Confidence, Counts, Moved, Node, OpError};
+use super::{Confidence, Counts, Moved, Node, OpError, traffic};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
 /// The sizes of scaled dot-product attention.
@@ -100,17 +100,19 @@ pub fn attention(node: &Node) -> Result<Vec<Type>, OpError> {
     ])
 }
 
-/// [`core`], with a mask (input 3) and a soft cap: tanh between a division and a multiplication, both
-/// counted as arithmetic. An upper bound where `nonpad_kv_seqlen` (input 6) may spare work.
+/// `softcap·tanh(score / softcap)`, if there is a cap: the division is counted as a multiplication.
+pub fn soft_cap(node: &Node, sizes: &Sizes) -> Result<Counts, OpError> {
+    if node.float_or("softcap", 0.0)? == 0.0 {
+        return Ok(Counts::ZERO);
+    }
+    Counts { alu: 2, trans: 1, ..Counts::ZERO }.times(count(&sizes.scores(), "the attention scores")?)
+}
+
+/// [`core`], with a mask (input 3) and a [`soft_cap`]. An upper bound where `nonpad_kv_seqlen` (input 6) may spare work.
 pub fn attention_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let sizes = sizes(node)?;
     let counts = core(&sizes, (node.element(0)?, node.element(1)?), node.given(&[3]))?;
-    let counts = if node.float_or("softcap", 0.0)? == 0.0 {
-        counts
-    } else {
-        let scores = count(&sizes.scores(), "the attention scores")?;
-        counts.plus(Counts { alu: 2, trans: 1, ..Counts::ZERO }.times(scores)?)?
-    };
+    let counts = counts.plus(soft_cap(node, &sizes)?)?;
     Ok(if node.has_input(6) { counts.at_most() } else { counts })
 }
 
@@ -155,28 +157,15 @@ pub fn rotate(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     Counts::alu(3).times(rotated(node)?)
 }
 
-/// Bytes of a table's rows that so many tokens look up: never more than the table.
-pub fn rows(node: &Node, table: usize, tokens: u64) -> Result<Bytes, OpError> {
-    let Some((_, row)) = node.shape(table)?.split_first() else { return Ok(Bytes::Whole) };
-    let touched = product(&[tokens, count(row, "a row of a table")?])?;
-    let elements = node.tensor(table)?.elements().bound().map_or(touched, |all| all.min(touched));
-    Ok(node.element(table)?.bytes(elements).map_or(Bytes::Whole, Bytes::Part))
-}
-
 fn rotary_traffic(node: &Node, at: &Rotary) -> Result<Moved, OpError> {
-    let mut read = vec![Bytes::Whole; 4];
     if node.has_input(at.positions) {
         let tokens = match *node.shape(0)? {
             [batch, _, tokens, _] | [batch, tokens, _] => count(&[batch, tokens], "the sequences")?,
             ref shape => return Err(OpError::Rank { input: 0, expected: "3 or 4", found: shape.len() }),
         };
-        for table in [at.cosines, at.sines] {
-            if let Some(bytes) = read.get_mut(table) {
-                *bytes = rows(node, table, tokens)?;
-            }
-        }
+        return traffic::looked_up(node, &[at.cosines, at.sines], tokens);
     }
-    Ok(Moved { read, written: vec![Bytes::Whole] })
+    Ok(Moved::whole())
 }
 
 /// The caches (inputs 1 and 2) are read at the positions (input 3) only, or as they are without them.
@@ -363,7 +352,7 @@ mod tests {
         assert_eq!(case().moved().read[1..3], [Bytes::Part(2 * 5 * 8 * 4); 2]);
         assert_eq!(case().attr("rotary_embedding_dim", 4).counts().alu, 3 * 2 * 8 * 5 * 4);
         let by_token = op("RotaryEmbedding", 23).f32(&[2, 5, 128]).f32(&[2, 5, 8]).f32(&[2, 5, 8]);
-        assert_eq!(by_token.moved().read[1..3], [Bytes::Whole; 2]);
+        assert_eq!(by_token.moved().read, []);
         let partial = by_token.attr("num_heads", 8).attr("rotary_embedding_dim", 4);
         assert_eq!(partial.counts().alu, 3 * 2 * 8 * 5 * 4);
     }

@@ -1,7 +1,7 @@
 //! Conversion of a tensor to another element type.
 
 use super::elementwise::same_shape;
-use super::{Node, OpError, broadcast, scalar};
+use super::{Node, OpError, scalar, small_tensor};
 use crate::tensor::{ElementType, Elements, Type};
 
 /// `Cast` and `BitCast`: the input's shape with the type that `to` names.
@@ -27,7 +27,7 @@ pub fn cast_like_type(node: &Node) -> Result<Vec<Type>, OpError> {
 pub fn convert(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let to = outputs.first().and_then(Type::tensor).map(|tensor| tensor.element);
     let converted = node.elements(0).zip(to).and_then(|(elements, to)| {
-        broadcast::known(elements.iter().map(|element| scalar::cast(*element, to)).collect())
+        small_tensor::known(elements.iter().map(|element| scalar::cast(*element, to)).collect())
     });
     Ok(vec![converted])
 }

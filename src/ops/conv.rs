@@ -4,7 +4,7 @@
 
 use super::dims::{self, count, divided, product, shared};
 use super::elementwise::SILU;
-use super::list::List;
+use super::int_list::IntList;
 use super::window::Window;
 use super::{Counts, Node, OpError, Type};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, elements};
@@ -231,7 +231,7 @@ pub fn col2im(node: &Node) -> Result<Vec<Type>, OpError> {
 /// Spatial sizes that an int64 vector gives.
 fn spatial_values(node: &Node, input: usize) -> Result<Shape, OpError> {
     node.tensor(input)?;
-    List::input(node, input).shape(input)?.ok_or(OpError::UnknownSize("a rank"))
+    IntList::input(node, input).shape(input)?.ok_or(OpError::UnknownSize("a rank"))
 }
 
 /// Each weight that one of `each` elements meets, once.

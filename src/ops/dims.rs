@@ -14,6 +14,19 @@ pub fn resolve_axis(axis: i64, rank: usize) -> Result<usize, OpError> {
     usize::try_from(position).ok().filter(|position| *position < rank).ok_or(outside)
 }
 
+/// The place among the dimensions that an axis names: as [`resolve_axis`], or behind the last one.
+///
+/// # Errors
+/// [`OpError::Axis`] outside `-rank..=rank`.
+pub fn resolve_place(axis: i64, rank: usize) -> Result<usize, OpError> {
+    if i64::try_from(rank) == Ok(axis) { Ok(rank) } else { resolve_axis(axis, rank) }
+}
+
+/// Whether both shapes can be the same.
+pub fn agree(a: &[Dim], b: &[Dim]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.agrees_with(*b))
+}
+
 /// One dimension that two operands share: the more precise of what is known of it.
 ///
 /// # Errors

@@ -1,14 +1,9 @@
 //! Operators that make data: constants, ranges, unit matrices and random numbers.
 
 use super::dims::output_count;
-use super::list::List;
-use super::{Attribute, Bytes, Counts, Moved, Node, OpError, grid};
+use super::int_list::IntList;
+use super::{Attribute, Counts, Node, OpError, small_tensor};
 use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, TensorType, Type};
-
-/// The outputs are written; inputs give sizes and types only.
-pub fn written_only(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    Ok(Moved { read: vec![Bytes::Part(0); node.inputs.len()], written: vec![] })
-}
 
 /// Constant: the tensor in its attribute. A list is a vector, a single value a scalar.
 ///
@@ -69,13 +64,16 @@ const CONSTANT_ATTRIBUTES: [&str; 8] = [
 pub fn constant_of_shape(node: &Node) -> Result<Vec<Type>, OpError> {
     node.tensor(0)?;
     let element = filling(node)?.0;
-    Ok(vec![TensorType { element, shape: List::input(node, 0).shape(0)? }.into()])
+    Ok(vec![TensorType { element, shape: IntList::input(node, 0).shape(0)? }.into()])
 }
 
 /// The elements of a small [`constant_of_shape`].
 pub fn constant_of_shape_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let filling = filling(node)?.1;
-    Ok(vec![grid::output_sizes(outputs, 0).and_then(|sizes| grid::fill(&sizes, |_| Some(filling)))])
+    Ok(vec![
+        small_tensor::output_sizes(outputs, 0)
+            .and_then(|sizes| small_tensor::fill(&sizes, |_| Some(filling))),
+    ])
 }
 
 fn filling(node: &Node) -> Result<(ElementType, Scalar), OpError> {
@@ -152,11 +150,11 @@ fn round(x: f64, element: ElementType) -> f64 {
 
 /// The numbers of a small [`range`].
 pub fn range_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let Some(sizes) = grid::output_sizes(outputs, 0) else { return Ok(vec![None]) };
+    let Some(sizes) = small_tensor::output_sizes(outputs, 0) else { return Ok(vec![None]) };
     let element = node.element(0)?;
     let narrow = matches!(element, ElementType::Float16 | ElementType::Bfloat16);
     let [start, _, delta] = bounds(node);
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let &[index] = position else { return None };
         let index = i64::try_from(index).ok()?;
         match (start, delta) {
@@ -202,16 +200,16 @@ pub fn eye_like(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// Ones on the diagonal `k`, zeros elsewhere.
 pub fn eye_like_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let Some(sizes) = grid::output_sizes(outputs, 0) else { return Ok(vec![None]) };
+    let Some(sizes) = small_tensor::output_sizes(outputs, 0) else { return Ok(vec![None]) };
     let diagonal = node.int_or("k", 0)?;
     let element = node.element_type("dtype")?.map_or_else(|| node.element(0), Ok)?;
-    let (zero, one) = match grid::zero(element) {
+    let (zero, one) = match small_tensor::zero(element) {
         zero @ Scalar::Int(_) => (zero, Scalar::Int(1)),
         zero @ Scalar::Float(_) => (zero, Scalar::Float(1.0)),
         zero @ Scalar::Bool(_) => (zero, Scalar::Bool(true)),
         unknown => (unknown, unknown),
     };
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let &[row, column] = position else { return None };
         let above = i64::try_from(column).ok()?.checked_sub(i64::try_from(row).ok()?)?;
         Some(if above == diagonal { one } else { zero })
@@ -257,6 +255,7 @@ pub fn multinomial_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError
 
 #[cfg(test)]
 mod tests {
+    use super::super::Bytes;
     use super::super::testing::op;
     use super::*;
     use ElementType::{Bool, Float32, Int32, Int64};

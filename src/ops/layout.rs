@@ -1,10 +1,10 @@
 //! Operators that move data without looking at it: Transpose, Concat, Split, Expand, Tile, DepthToSpace,
 //! SpaceToDepth, Trilu.
 
-use super::broadcast::broadcast;
+use super::broadcast::{self, broadcast};
 use super::dims::{at_most, divided, part_of, resolve_axis, shared};
-use super::grid::{self, Grid};
-use super::list::List;
+use super::int_list::IntList;
+use super::small_tensor::{self, SmallTensor};
 use super::{Node, OpError};
 use crate::tensor::{Dim, Elements, Scalar, Shape, TensorType, Type};
 
@@ -21,11 +21,12 @@ pub fn transpose(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The elements that [`transpose`] moves.
 pub fn transpose_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let (Some(data), Some(sizes)) = (Grid::known(node, 0), grid::output_sizes(outputs, 0)) else {
+    let (Some(data), Some(sizes)) = (SmallTensor::known(node, 0), small_tensor::output_sizes(outputs, 0))
+    else {
         return Ok(vec![None]);
     };
     let perm = permutation(node, sizes.len())?;
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let mut source = vec![0; position.len()];
         for (axis, index) in perm.iter().zip(position) {
             *source.get_mut(*axis)? = *index;
@@ -94,17 +95,18 @@ pub fn concat(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The elements that [`concat`] puts one after the other.
 pub fn concat_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let Some(sizes) = grid::output_sizes(outputs, 0) else { return Ok(vec![None]) };
+    let Some(sizes) = small_tensor::output_sizes(outputs, 0) else { return Ok(vec![None]) };
     let axis = resolve_axis(concat_axis(node)?, sizes.len())?;
-    let parts: Option<Vec<_>> = (0..node.inputs.len()).map(|index| Grid::known_or_not(node, index)).collect();
+    let parts: Option<Vec<_>> =
+        (0..node.inputs.len()).map(|index| SmallTensor::known_or_not(node, index)).collect();
     let Some(parts) = parts else { return Ok(vec![None]) };
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let mut index = *position.get(axis)?;
         for part in &parts {
             let size = *part.sizes.get(axis)?;
             match index.checked_sub(size) {
                 Some(behind) => index = behind,
-                None => return part.at(&grid::with(position, axis, index)),
+                None => return part.at(&small_tensor::with(position, axis, index)),
             }
         }
         None
@@ -141,12 +143,12 @@ pub fn split(node: &Node) -> Result<Vec<Type>, OpError> {
 fn split_lengths(node: &Node, dim: Dim) -> Result<Vec<Dim>, OpError> {
     let parts = node.outputs.len();
     let list = match node.version {
-        ..2 if node.has_input(1) => List::input(node, 1),
-        ..13 => List::attribute(node, "split")?,
-        _ => List::input(node, 1),
+        ..2 if node.has_input(1) => IntList::input(node, 1),
+        ..13 => IntList::attribute(node, "split")?,
+        _ => IntList::input(node, 1),
     };
     match list {
-        List::Elements(lengths) => {
+        IntList::Elements(lengths) => {
             if lengths.len() != parts {
                 let lengths = lengths.len();
                 return Err(OpError::Mismatch(format!("{lengths} lengths for {parts} outputs")));
@@ -169,8 +171,8 @@ fn split_lengths(node: &Node, dim: Dim) -> Result<Vec<Dim>, OpError> {
             }
             Ok(lengths)
         }
-        List::Unknown => Ok(vec![part_of(dim); parts]),
-        List::LeftOut => equal_parts(node, dim),
+        IntList::Unknown => Ok(vec![part_of(dim); parts]),
+        IntList::LeftOut => equal_parts(node, dim),
     }
 }
 
@@ -196,16 +198,16 @@ fn equal_parts(node: &Node, dim: Dim) -> Result<Vec<Dim>, OpError> {
 
 /// The elements of each part that [`split`] makes.
 pub fn split_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let Some(data) = Grid::known(node, 0) else { return Ok(vec![None; outputs.len()]) };
+    let Some(data) = SmallTensor::known(node, 0) else { return Ok(vec![None; outputs.len()]) };
     let axis = resolve_axis(node.int_or("axis", 0)?, data.sizes.len())?;
     let mut start = Some(0usize);
     let parts = (0..outputs.len()).map(|output| {
-        let sizes = grid::output_sizes(outputs, output);
+        let sizes = small_tensor::output_sizes(outputs, output);
         let length = sizes.as_ref().and_then(|sizes| sizes.get(axis)).copied();
         let first = start;
         start = first.zip(length).and_then(|(first, length)| first.checked_add(length));
-        grid::fill(&sizes?, |position| {
-            data.at(&grid::with(position, axis, position.get(axis)?.checked_add(first?)?))
+        small_tensor::fill(&sizes?, |position| {
+            data.at(&small_tensor::with(position, axis, position.get(axis)?.checked_add(first?)?))
         })
     });
     Ok(parts.collect())
@@ -217,7 +219,7 @@ pub fn split_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>
 pub fn expand(node: &Node) -> Result<Vec<Type>, OpError> {
     let input = node.tensor(0)?;
     node.tensor(1)?;
-    let (Some(shape), Some(target)) = (&input.shape, List::input(node, 1).shape(1)?) else {
+    let (Some(shape), Some(target)) = (&input.shape, IntList::input(node, 1).shape(1)?) else {
         return Ok(vec![TensorType::unranked(input.element).into()]);
     };
     Ok(vec![TensorType::new(input.element, broadcast(&[shape, &target])?).into()])
@@ -225,14 +227,7 @@ pub fn expand(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The elements that [`expand`] repeats.
 pub fn expand_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let (Some(data), Some(sizes)) = (Grid::known(node, 0), grid::output_sizes(outputs, 0)) else {
-        return Ok(vec![None]);
-    };
-    Ok(vec![grid::fill(&sizes, |position| {
-        let behind = position.get(position.len().checked_sub(data.sizes.len())?..)?;
-        let source = behind.iter().zip(&data.sizes).map(|(index, size)| if *size == 1 { 0 } else { *index });
-        data.at(&source.collect::<Vec<_>>())
-    })])
+    broadcast::repeat(node, outputs)
 }
 
 /// Tile: each dimension times its number of repeats.
@@ -264,7 +259,7 @@ fn tile_repeats(node: &Node, rank: usize) -> Result<Vec<Dim>, OpError> {
         let axis = resolve_axis(axis, rank)?;
         return Ok((0..rank).map(|at| if at == axis { tiles } else { Dim::Exact(1) }).collect());
     }
-    let repeats = List::input(node, 1);
+    let repeats = IntList::input(node, 1);
     let Some(repeats) = repeats.elements() else { return Ok(vec![Dim::Unknown; rank]) };
     if repeats.len() != rank {
         let repeats = repeats.len();
@@ -278,10 +273,11 @@ fn tile_repeats(node: &Node, rank: usize) -> Result<Vec<Dim>, OpError> {
 
 /// The elements that [`tile`] repeats.
 pub fn tile_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let (Some(data), Some(sizes)) = (Grid::known(node, 0), grid::output_sizes(outputs, 0)) else {
+    let (Some(data), Some(sizes)) = (SmallTensor::known(node, 0), small_tensor::output_sizes(outputs, 0))
+    else {
         return Ok(vec![None]);
     };
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let source = position.iter().zip(&data.sizes).map(|(index, size)| index.checked_rem(*size));
         data.at(&source.collect::<Option<Vec<_>>>()?)
     })])
@@ -330,13 +326,13 @@ fn image(node: &Node) -> Result<[Dim; 4], OpError> {
 pub fn trilu_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let diagonal = if node.has_input(1) { node.scalar(1).int() } else { Some(0) };
     let (Some(data), Some(sizes), Some(diagonal)) =
-        (Grid::known(node, 0), grid::output_sizes(outputs, 0), diagonal)
+        (SmallTensor::known(node, 0), small_tensor::output_sizes(outputs, 0), diagonal)
     else {
         return Ok(vec![None]);
     };
     let upper = node.int_or("upper", 1)? != 0;
-    let zero = grid::zero(node.element(0)?);
-    Ok(vec![grid::fill(&sizes, |position| {
+    let zero = small_tensor::zero(node.element(0)?);
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let &[.., row, column] = position else { return None };
         let above = i64::try_from(column).ok()?.checked_sub(i64::try_from(row).ok()?)?;
         let kept = if upper { above >= diagonal } else { above <= diagonal };

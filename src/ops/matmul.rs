@@ -1,9 +1,8 @@
 //! Matrix products with numpy's broadcasting, in floating point and in integers, and determinants.
 
-use super::broadcast::broadcast;
 use super::conv::REQUANTIZE;
 use super::dims::{self, count, product, shared};
-use super::{Counts, Node, OpError, Type};
+use super::{Counts, Node, OpError, Type, broadcast};
 use crate::tensor::{Dim, ElementType, Shape, TensorType};
 
 /// Positions of the two matrices.
@@ -43,7 +42,7 @@ impl Product {
             [batch @ .., k, n] => (batch, *k, Some(*n)),
         };
         let contracted = shared(k_a, k_b, "the columns of A and the rows of B")?;
-        let batch = broadcast(&[batch_a, batch_b])?;
+        let batch = broadcast::broadcast(&[batch_a, batch_b])?;
         Ok(Self { shape: batch.into_iter().chain(rows).chain(columns).collect(), contracted })
     }
 
@@ -52,9 +51,7 @@ impl Product {
     /// Source: ONNX `Gemm`, opset 13.
     fn of_gemm(node: &Node) -> Result<Self, OpError> {
         let matrix = |input, transposed| -> Result<(Dim, Dim), OpError> {
-            let [rows, columns] = *node.shape(input)? else {
-                return Err(OpError::Rank { input, expected: "2", found: node.shape(input)?.len() });
-            };
+            let [rows, columns] = node.dims(input)?;
             let swap = node.int_or(transposed, 0)? != 0;
             Ok(if swap { (columns, rows) } else { (rows, columns) })
         };
@@ -132,8 +129,7 @@ pub fn gemm(node: &Node) -> Result<Vec<Type>, OpError> {
         && let Some(c) = node.input(2).and_then(|operand| operand.ty.tensor()?.shape.as_deref())
     {
         // C broadcasts to the product, never the product to C.
-        let both = broadcast(&[c, &shape])?;
-        if both.len() != shape.len() || both.iter().zip(&shape).any(|(b, s)| !b.agrees_with(*s)) {
+        if !broadcast::fits_onto(c, &shape)? {
             return Err(OpError::Mismatch("C does not broadcast to the product of A and B".into()));
         }
     }

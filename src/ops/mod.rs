@@ -22,9 +22,8 @@ mod einsum;
 mod elementwise;
 mod gather;
 mod generate;
-mod grid;
+mod int_list;
 mod layout;
-mod list;
 mod logic;
 mod matmul;
 mod ml;
@@ -40,9 +39,11 @@ mod select;
 mod sequence;
 mod signal;
 mod slice;
+mod small_tensor;
+mod strings;
 #[cfg(test)]
 pub(crate) mod testing;
-mod text;
+mod traffic;
 mod window;
 
 pub use node::{Attribute, Attributes, Node, OpError, Operand};

@@ -206,6 +206,15 @@ impl<'a> Node<'a> {
         <[Dim; N]>::try_from(shape).map_err(|_| OpError::Rank { input, expected, found: shape.len() })
     }
 
+    /// The dimensions of an input but the last one, and that one.
+    ///
+    /// # Errors
+    /// [`OpError::Rank`] for a scalar, and as [`Node::shape`].
+    pub fn split_last(&self, input: usize) -> Result<(&'a [Dim], Dim), OpError> {
+        let scalar = OpError::Rank { input, expected: "at least 1", found: 0 };
+        self.shape(input)?.split_last().map(|(last, outer)| (outer, *last)).ok_or(scalar)
+    }
+
     /// The most elements that an input can have.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::conv::corners;
 use super::dims::{self, count, product, resolve_axis, shared};
-use super::list::List;
+use super::int_list::IntList;
 use super::{Attribute, Confidence, Counts, Node, OpError, Type};
 use crate::tensor::{Dim, ElementType, Scalar, Shape, TensorType};
 
@@ -273,7 +273,7 @@ pub fn grid_sample_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError
 pub fn affine_grid(node: &Node) -> Result<Vec<Type>, OpError> {
     let element = node.element(0)?;
     node.tensor(1)?;
-    let sizes = List::input(node, 1).shape(1)?.ok_or(OpError::UnknownSize("a rank"))?;
+    let sizes = IntList::input(node, 1).shape(1)?.ok_or(OpError::UnknownSize("a rank"))?;
     let &[batch, _, ref spatial @ ..] = sizes.as_slice() else {
         let problem = format!("{} sizes, expected 4 or 5", sizes.len());
         return Err(OpError::Value { input: 1, problem });

@@ -1,7 +1,7 @@
 //! Operators whose output's size or place depends on data: NonZero, NonMaxSuppression, OneHot, Compress, Unique.
 
 use super::dims::{at_most, part_of, product, resolve_axis};
-use super::grid::{self, Grid};
+use super::small_tensor::{self, SmallTensor};
 use super::{Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type, elements};
 
@@ -22,12 +22,13 @@ pub fn non_zero(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The positions that [`non_zero`] finds.
 pub fn non_zero_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let (Some(input), Some(sizes)) = (Grid::known(node, 0), grid::output_sizes(outputs, 0)) else {
+    let (Some(input), Some(sizes)) = (SmallTensor::known(node, 0), small_tensor::output_sizes(outputs, 0))
+    else {
         return Ok(vec![None]);
     };
     let is_found = |position: &Vec<usize>| input.at(position).and_then(truth) == Some(true);
-    let found: Vec<Vec<usize>> = grid::positions(&input.sizes).filter(is_found).collect();
-    Ok(vec![grid::fill(&sizes, |position| {
+    let found: Vec<Vec<usize>> = small_tensor::positions(&input.sizes).filter(is_found).collect();
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let &[axis, column] = position else { return None };
         Some(Scalar::Int(i64::try_from(*found.get(column)?.get(axis)?).ok()?))
     })])
@@ -123,17 +124,18 @@ fn one_hot_axis(node: &Node, rank: usize) -> Result<usize, OpError> {
 
 /// The elements of a small [`one_hot`]. Negative indices count from the end since opset 11.
 pub fn one_hot_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let (Some(indices), Some(sizes)) = (Grid::known(node, 0), grid::output_sizes(outputs, 0)) else {
+    let (Some(indices), Some(sizes)) = (SmallTensor::known(node, 0), small_tensor::output_sizes(outputs, 0))
+    else {
         return Ok(vec![None]);
     };
     let Some(&[off, on]) = node.elements(2) else { return Ok(vec![None]) };
     let axis = one_hot_axis(node, indices.sizes.len())?;
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let place: Vec<usize> =
             position.iter().enumerate().filter(|(at, _)| *at != axis).map(|(_, index)| *index).collect();
         let Scalar::Int(index) = indices.at(&place)? else { return Some(Scalar::Unknown) };
         let from_end = index < 0 && node.version < 11;
-        let hot = if from_end { None } else { grid::index_in(index, *sizes.get(axis)?) };
+        let hot = if from_end { None } else { small_tensor::index_in(index, *sizes.get(axis)?) };
         Some(if hot == Some(*position.get(axis)?) { on } else { off })
     })])
 }
@@ -165,7 +167,7 @@ pub fn compress(node: &Node) -> Result<Vec<Type>, OpError> {
 /// The elements that [`compress`] keeps.
 pub fn compress_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let (Some(data), Some(condition), Some(sizes)) =
-        (Grid::known(node, 0), node.elements(1), grid::output_sizes(outputs, 0))
+        (SmallTensor::known(node, 0), node.elements(1), small_tensor::output_sizes(outputs, 0))
     else {
         return Ok(vec![None]);
     };
@@ -176,13 +178,13 @@ pub fn compress_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elemen
         .collect();
     let Some(axis) = node.int("axis")? else {
         let elements = node.elements(0).unwrap_or_default();
-        return Ok(vec![grid::fill(&sizes, |position| {
+        return Ok(vec![small_tensor::fill(&sizes, |position| {
             elements.get(*kept.get(*position.first()?)?).copied()
         })]);
     };
     let axis = resolve_axis(axis, sizes.len())?;
-    Ok(vec![grid::fill(&sizes, |position| {
-        data.at(&grid::with(position, axis, *kept.get(*position.get(axis)?)?))
+    Ok(vec![small_tensor::fill(&sizes, |position| {
+        data.at(&small_tensor::with(position, axis, *kept.get(*position.get(axis)?)?))
     })])
 }
 

@@ -168,12 +168,7 @@ pub fn stft_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 
 /// The type that `output_datatype` gives, float32 where it is left out.
 fn output_datatype(node: &Node) -> Result<ElementType, OpError> {
-    let name = "output_datatype";
-    let code = node.int_or(name, 1)?;
-    i32::try_from(code)
-        .ok()
-        .and_then(ElementType::from_onnx)
-        .ok_or_else(|| OpError::Attribute { name, problem: format!("is {code}, which is no type") })
+    Ok(node.element_type("output_datatype")?.unwrap_or(ElementType::Float32))
 }
 
 /// A window of `size` elements.

@@ -15,7 +15,7 @@ use crate::tensor::Scalar;
 #[rustfmt::skip]
 use super::{
     along_axis, attention, cast, contrib, conv, einsum, elementwise, gather, generate, layout, logic, matmul, ml, norm,
-    pool, quantize, reduce, reshape, resize, rnn, scalar, scatter, select, sequence, signal, slice, text,
+    pool, quantize, reduce, reshape, resize, rnn, scalar, scatter, select, sequence, signal, slice, strings, traffic,
 };
 
 /// ai.onnx.
@@ -216,7 +216,7 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "QuantizeLinear", 10, quantize::quantize_linear, Opaque, Formula(quantize::quantize_linear_work), Streamed, Weights::Quantized { values: &[0], parameters: &[1, 2] }),
 
     // Layout
-    row(ONNX, "CenterCropPad", 18, slice::center_crop_pad, Opaque, Free, Traffic::Formula(gather::touched), Weights::None),
+    row(ONNX, "CenterCropPad", 18, slice::center_crop_pad, Opaque, Free, Traffic::Formula(traffic::touched), Weights::None),
     row(ONNX, "Concat", 1, layout::concat, Computed(layout::concat_value), Free, Streamed, Weights::Operands),
     row(ONNX, "DepthToSpace", 1, layout::depth_to_space, Opaque, Free, Streamed, Weights::None),
     row(ONNX, "Expand", 8, layout::expand, Computed(layout::expand_value), Free, Streamed, Weights::Operands),
@@ -225,7 +225,7 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "Reshape", 1, reshape::reshape, Computed(reshape::same_elements), Free, View, Weights::At(&[0])),
     row(ONNX, "Shape", 1, reshape::shape, Computed(reshape::shape_value), Free, View, Weights::None),
     row(ONNX, "Size", 1, reshape::size, Computed(reshape::size_value), Free, View, Weights::None),
-    row(ONNX, "Slice", 1, slice::slice, Computed(slice::slice_value), Free, Traffic::Formula(gather::touched), Weights::At(&[0])),
+    row(ONNX, "Slice", 1, slice::slice, Computed(slice::slice_value), Free, Traffic::Formula(traffic::touched), Weights::At(&[0])),
     row(ONNX, "SpaceToDepth", 1, layout::space_to_depth, Opaque, Free, Streamed, Weights::None),
     row(ONNX, "Split", 1, layout::split, Computed(layout::split_value), Free, Streamed, Weights::At(&[0])),
     row(ONNX, "Squeeze", 1, reshape::squeeze, Computed(reshape::same_elements), Free, View, Weights::At(&[0])),
@@ -235,10 +235,10 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "Unsqueeze", 1, reshape::unsqueeze, Computed(reshape::same_elements), Free, View, Weights::At(&[0])),
 
     // Gather, scatter and selection by data
-    row(ONNX, "Compress", 9, select::compress, Computed(select::compress_value), PerInput(Counts::int(1)), Traffic::Formula(gather::touched), Weights::At(&[0])),
-    row(ONNX, "Gather", 1, gather::gather, Computed(gather::gather_value), Free, Traffic::Formula(gather::touched), Weights::At(&[0])),
-    row(ONNX, "GatherElements", 11, gather::gather_elements, Computed(gather::gather_elements_value), Free, Traffic::Formula(gather::touched), Weights::At(&[0])),
-    row(ONNX, "GatherND", 11, gather::gather_nd, Computed(gather::gather_nd_value), Free, Traffic::Formula(gather::touched), Weights::At(&[0])),
+    row(ONNX, "Compress", 9, select::compress, Computed(select::compress_value), PerInput(Counts::int(1)), Traffic::Formula(traffic::touched), Weights::At(&[0])),
+    row(ONNX, "Gather", 1, gather::gather, Computed(gather::gather_value), Free, Traffic::Formula(traffic::touched), Weights::At(&[0])),
+    row(ONNX, "GatherElements", 11, gather::gather_elements, Computed(gather::gather_elements_value), Free, Traffic::Formula(traffic::touched), Weights::At(&[0])),
+    row(ONNX, "GatherND", 11, gather::gather_nd, Computed(gather::gather_nd_value), Free, Traffic::Formula(traffic::touched), Weights::At(&[0])),
     row(ONNX, "NonMaxSuppression", 10, select::non_max_suppression, Opaque, Formula(select::non_max_suppression_work), Streamed, Weights::None),
     row(ONNX, "NonZero", 9, select::non_zero, Computed(select::non_zero_value), PerInput(Counts::int(1)), Streamed, Weights::None),
     row(ONNX, "OneHot", 9, select::one_hot, Computed(select::one_hot_value), Free, Streamed, Weights::None),
@@ -246,20 +246,20 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "Scatter", 9, scatter::scatter_elements, Computed(scatter::scatter_elements_value), Free, Streamed, Weights::At(&[0, 2])),
     row(ONNX, "ScatterElements", 11, scatter::scatter_elements, Computed(scatter::scatter_elements_value), Formula(scatter::scatter_work), Streamed, Weights::At(&[0, 2])),
     row(ONNX, "ScatterND", 11, scatter::scatter_nd, Computed(scatter::scatter_nd_value), Formula(scatter::scatter_work), Streamed, Weights::At(&[0, 2])),
-    row(ONNX, "TensorScatter", 24, scatter::tensor_scatter, Opaque, Free, Traffic::Formula(scatter::tensor_scatter_traffic), Weights::None),
+    row(ONNX, "TensorScatter", 24, scatter::tensor_scatter, Opaque, Free, Traffic::Formula(traffic::updated_in_place), Weights::None),
     row(ONNX, "Unique", 11, select::unique, Opaque, Formula(select::unique_work), Streamed, Weights::None),
 
     // Constants, ranges and random numbers
     row(ONNX, "Bernoulli", 15, generate::like_input, Random, PerOutput(Counts::rng(1)), Streamed, Weights::None),
     row(ONNX, "Constant", 1, generate::constant, Computed(generate::constant_value), Free, View, Weights::None),
-    row(ONNX, "ConstantOfShape", 9, generate::constant_of_shape, Computed(generate::constant_of_shape_value), Free, Traffic::Formula(generate::written_only), Weights::None),
-    row(ONNX, "EyeLike", 9, generate::eye_like, Computed(generate::eye_like_value), Free, Traffic::Formula(generate::written_only), Weights::None),
+    row(ONNX, "ConstantOfShape", 9, generate::constant_of_shape, Computed(generate::constant_of_shape_value), Free, Traffic::Formula(traffic::written_only), Weights::None),
+    row(ONNX, "EyeLike", 9, generate::eye_like, Computed(generate::eye_like_value), Free, Traffic::Formula(traffic::written_only), Weights::None),
     row(ONNX, "Multinomial", 7, generate::multinomial, Random, Formula(generate::multinomial_work), Streamed, Weights::None),
     row(ONNX, "RandomNormal", 1, generate::random, Random, PerOutput(Counts::rng(1)), Streamed, Weights::None),
-    row(ONNX, "RandomNormalLike", 1, generate::like_input, Random, PerOutput(Counts::rng(1)), Traffic::Formula(generate::written_only), Weights::None),
+    row(ONNX, "RandomNormalLike", 1, generate::like_input, Random, PerOutput(Counts::rng(1)), Traffic::Formula(traffic::written_only), Weights::None),
     row(ONNX, "RandomUniform", 1, generate::random, Random, PerOutput(Counts::rng(1)), Streamed, Weights::None),
-    row(ONNX, "RandomUniformLike", 1, generate::like_input, Random, PerOutput(Counts::rng(1)), Traffic::Formula(generate::written_only), Weights::None),
-    row(ONNX, "Range", 11, generate::range, Computed(generate::range_value), Formula(generate::range_work), Traffic::Formula(generate::written_only), Weights::None),
+    row(ONNX, "RandomUniformLike", 1, generate::like_input, Random, PerOutput(Counts::rng(1)), Traffic::Formula(traffic::written_only), Weights::None),
+    row(ONNX, "Range", 11, generate::range, Computed(generate::range_value), Formula(generate::range_work), Traffic::Formula(traffic::written_only), Weights::None),
 
     // Resampling and images
     row(ONNX, "AffineGrid", 20, resize::affine_grid, Opaque, Formula(resize::affine_grid_work), Streamed, Weights::None),
@@ -277,22 +277,22 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "STFT", 17, signal::stft, Opaque, Formula(signal::stft_work), Streamed, Weights::At(&[2])),
 
     // Sequences, optionals and strings
-    row(ONNX, "ConcatFromSequence", 11, sequence::concat_from_sequence, Opaque, Free, Traffic::Formula(sequence::taken_out), Weights::None),
+    row(ONNX, "ConcatFromSequence", 11, sequence::concat_from_sequence, Opaque, Free, Traffic::Formula(traffic::taken_out), Weights::None),
     row(ONNX, "Optional", 15, sequence::optional, Opaque, Free, View, Weights::None),
     row(ONNX, "OptionalGetElement", 15, sequence::optional_get, Opaque, Free, View, Weights::None),
     row(ONNX, "OptionalHasElement", 15, sequence::optional_has, Computed(sequence::optional_has_value), Free, View, Weights::None),
-    row(ONNX, "RegexFullMatch", 20, text::regex_full_match, Opaque, PerInput(Counts::str(1)), Streamed, Weights::None),
-    row(ONNX, "SequenceAt", 11, sequence::at, Opaque, Free, Traffic::Formula(sequence::taken_out), Weights::None),
+    row(ONNX, "RegexFullMatch", 20, strings::regex_full_match, Opaque, PerInput(Counts::str(1)), Streamed, Weights::None),
+    row(ONNX, "SequenceAt", 11, sequence::at, Opaque, Free, Traffic::Formula(traffic::taken_out), Weights::None),
     row(ONNX, "SequenceConstruct", 11, sequence::construct, Opaque, Free, Streamed, Weights::Operands),
     row(ONNX, "SequenceEmpty", 11, sequence::empty, Opaque, Free, View, Weights::None),
     row(ONNX, "SequenceErase", 11, sequence::erase, Opaque, Free, View, Weights::None),
-    row(ONNX, "SequenceInsert", 11, sequence::insert, Opaque, Free, Traffic::Formula(sequence::insert_traffic), Weights::At(&[1])),
+    row(ONNX, "SequenceInsert", 11, sequence::insert, Opaque, Free, Traffic::Formula(traffic::updated_in_place), Weights::At(&[1])),
     row(ONNX, "SequenceLength", 11, sequence::length, Computed(sequence::length_value), Free, View, Weights::None),
     row(ONNX, "SplitToSequence", 11, sequence::split_to_sequence, Opaque, Free, Streamed, Weights::At(&[0])),
-    row(ONNX, "StringConcat", 20, text::string_concat, Opaque, PerOutput(Counts::str(1)), Streamed, Weights::None),
-    row(ONNX, "StringNormalizer", 10, text::string_normalizer, Opaque, PerInput(Counts::str(1)), Streamed, Weights::None),
-    row(ONNX, "StringSplit", 20, text::string_split, Opaque, PerInput(Counts::str(1)), Streamed, Weights::None),
-    row(ONNX, "TfIdfVectorizer", 9, text::tf_idf_vectorizer, Opaque, Formula(text::tf_idf_work), Streamed, Weights::Attributes(text::tf_idf_weights)),
+    row(ONNX, "StringConcat", 20, strings::string_concat, Opaque, PerOutput(Counts::str(1)), Streamed, Weights::None),
+    row(ONNX, "StringNormalizer", 10, strings::string_normalizer, Opaque, PerInput(Counts::str(1)), Streamed, Weights::None),
+    row(ONNX, "StringSplit", 20, strings::string_split, Opaque, PerInput(Counts::str(1)), Streamed, Weights::None),
+    row(ONNX, "TfIdfVectorizer", 9, strings::tf_idf_vectorizer, Opaque, Formula(strings::tf_idf_work), Streamed, Weights::Attributes(strings::tf_idf_weights)),
 
     // Control flow
     subgraph(ONNX, "If", 1),
@@ -430,7 +430,7 @@ pub static OPERATORS: &[Operator] = &[
     row(MICROSOFT, "QLinearGlobalAveragePool", 1, contrib::quantize::global_pool, Opaque, Formula(contrib::quantize::mean_work), Streamed, Weights::Quantized { values: &[], parameters: &[1, 2, 3, 4] }),
     row(MICROSOFT, "QLinearLeakyRelu", 1, elementwise::same_as_input, Opaque, PerOutput(contrib::quantize::LEAKY_RELU), Streamed, Weights::Quantized { values: &[], parameters: &[1, 2, 3, 4] }),
     row(MICROSOFT, "QLinearMul", 1, contrib::quantize::binary, Opaque, PerOutput(contrib::quantize::BINARY), Streamed, Weights::Quantized { values: &[0, 3], parameters: &[1, 2, 4, 5, 6, 7] }),
-    row(MICROSOFT, "QLinearReduceMean", 1, contrib::quantize::mean, Opaque, Formula(contrib::quantize::mean_work), Streamed, Weights::Quantized { values: &[], parameters: &[1, 2, 3, 4] }),
+    row(MICROSOFT, "QLinearReduceMean", 1, reduce::reduced_type, Opaque, Formula(contrib::quantize::mean_work), Streamed, Weights::Quantized { values: &[], parameters: &[1, 2, 3, 4] }),
     row(MICROSOFT, "QLinearSigmoid", 1, elementwise::same_as_input, Opaque, PerOutput(contrib::quantize::LOGISTIC), Streamed, Weights::Quantized { values: &[], parameters: &[1, 2, 3, 4] }),
     row(MICROSOFT, "QLinearSoftmax", 1, elementwise::same_as_input, Opaque, PerOutput(contrib::quantize::SOFTMAX), Streamed, Weights::Quantized { values: &[], parameters: &[1, 2, 3, 4] }),
     row(MICROSOFT, "QLinearWhere", 1, contrib::quantize::choice, Opaque, PerOutput(contrib::quantize::WHERE), Streamed, Weights::Quantized { values: &[1, 4], parameters: &[2, 3, 5, 6, 7, 8] }),

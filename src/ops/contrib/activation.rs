@@ -1,11 +1,11 @@
 //! Activations, alone and fused into other operators.
 
-use crate::ops::broadcast::broadcast;
+use super::twin;
 use crate::ops::dims::{divided, output_count};
-use crate::ops::elementwise::{GELU, HARD_SWISH, SIGMOID, SILU, SOFTPLUS, TANH_GELU};
+use crate::ops::elementwise::{GELU, HARD_SWISH, SIGMOID, SILU, SOFTPLUS, TANH_GELU, with_mask};
 use crate::ops::norm::SOFTMAX;
-use crate::ops::{Counts, Node, OpError, rnn};
-use crate::tensor::{ElementType, TensorType, Type};
+use crate::ops::{Counts, Node, OpError, broadcast, rnn};
+use crate::tensor::{ElementType, Type};
 
 /// `x·sigmoid(alpha·x)`.
 pub const QUICK_GELU: Counts = Counts { alu: 4, ..SIGMOID };
@@ -41,8 +41,7 @@ pub fn named(name: &str) -> Result<Counts, OpError> {
 
 /// The shape of the first operand with a bias (input 1) broadcast on it.
 pub fn biased(node: &Node) -> Result<Vec<Type>, OpError> {
-    let shape = broadcast(&[node.shape(0)?, node.shape(1)?])?;
-    Ok(vec![TensorType::new(node.element(0)?, shape).into()])
+    Ok(vec![broadcast::of(node, [0, 1], node.element(0)?)?])
 }
 
 /// [`TANH_GELU`], and an addition where there is a bias (input 1).
@@ -52,12 +51,8 @@ pub fn fast_gelu_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> 
 
 /// `X [N, S, D]` to `Y [N, S, D/2]`: one half gates the other. Also `SwiGLU`.
 pub fn halved(node: &Node) -> Result<Vec<Type>, OpError> {
-    let Some((last, outer)) = node.shape(0)?.split_last() else {
-        return Err(OpError::Rank { input: 0, expected: "at least 1", found: 0 });
-    };
-    let mut shape = outer.to_vec();
-    shape.push(divided(*last, 2, "the last dimension")?);
-    Ok(vec![TensorType::new(node.element(0)?, shape).into()])
+    let (_, last) = node.split_last(0)?;
+    Ok(vec![twin::with_last(node, divided(last, 2, "the last dimension")?)?])
 }
 
 /// The bias on both halves, [`GELU`] of one, and the product.
@@ -73,9 +68,7 @@ pub const BIAS_ADD: Counts = Counts::alu(2);
 
 /// The data, and a mask of its shape.
 pub fn dropped(node: &Node) -> Result<Vec<Type>, OpError> {
-    let data = node.tensor(0)?.clone();
-    let mask = TensorType { element: ElementType::Bool, shape: data.shape.clone() };
-    Ok(vec![data.into(), mask.into()])
+    with_mask(node, ElementType::Bool)
 }
 
 /// The data alone: the mask is packed to bits in words, of a length that is the kernel's.

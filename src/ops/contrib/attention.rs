@@ -88,15 +88,13 @@ fn outputs(node: &Node, places: &Places, element_of: usize) -> Result<Vec<Type>,
 
 /// Work of the projections of `X [tokens…, Din]` by `W [Din, Dq + Dk + Dv]`, the bias added.
 fn projections(node: &Node, bias: u64) -> Result<Counts, OpError> {
-    let Some((input, tokens)) = node.shape(0)?.split_last() else {
-        return Err(OpError::Rank { input: 0, expected: "at least 2", found: 0 });
-    };
+    let (tokens, input) = node.split_last(0)?;
     let [query, key, value] = hidden_sizes(node)?;
     let projected = product(&[
         count(tokens, "the sequences")?,
         count(&[query.plus(key).plus(value)], "the hidden sizes")?,
     ])?;
-    let macs = product(&[projected, count(&[*input], "the input's hidden size")?])?;
+    let macs = product(&[projected, count(&[input], "the input's hidden size")?])?;
     Counts::macs(macs, node.element(0)?, node.element(1)?).plus(Counts::alu(bias).times(projected)?)
 }
 

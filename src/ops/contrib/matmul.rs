@@ -1,7 +1,7 @@
 //! Matrix products with something fused to them, and products of 8-bit integers.
 
 use super::activation;
-use super::twin::{with_inputs, with_types};
+use super::twin::{in_type, with_inputs, with_types};
 use crate::ops::conv::REQUANTIZE;
 use crate::ops::dims::output_count;
 use crate::ops::elementwise::TANH_GELU;
@@ -28,12 +28,6 @@ fn operand(node: &Node, input: usize, batch: &'static str, swap: &'static str) -
 
 fn operands(node: &Node) -> Result<[Type; 2], OpError> {
     Ok([operand(node, 0, "transBatchA", "transA")?, operand(node, 1, "transBatchB", "transB")?])
-}
-
-/// The types that a rule gives, all of another element type.
-fn in_type(types: Vec<Type>, element: ElementType) -> Vec<Type> {
-    let shape = |ty: &Type| ty.tensor().and_then(|tensor| tensor.shape.clone());
-    types.iter().map(|ty| TensorType { element, shape: shape(ty) }.into()).collect()
 }
 
 /// `MatMul` of `A [.., M, K]` and `B [.., K, N]`, each transposed first where an attribute says so. Also

@@ -1,8 +1,10 @@
 //! Attention over queries, keys and values that are projected already, with a cache of past ones.
 
 use super::attention::filled;
-use crate::ops::attention::{self, Sizes, rows};
+use crate::ops::attention::{self, Sizes};
 use crate::ops::dims::{count, divided, product};
+use crate::ops::norm::scaled_rms;
+use crate::ops::traffic::looked_up;
 use crate::ops::{Bytes, Counts, Moved, Node, OpError};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
@@ -227,14 +229,10 @@ pub fn group_query_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let keys = count(&[sizes.batch, new, sizes.kv_heads], "the keys")?;
     let vectors = queries.checked_add(keys).ok_or(OpError::Overflow)?;
 
-    let mut counts = core;
-    if node.float_or("softcap", 0.0)? != 0.0 {
-        let scores = count(&sizes.scores(), "the attention scores")?;
-        counts = counts.plus(Counts { alu: 2, trans: 1, ..Counts::ZERO }.times(scores)?)?;
-    }
+    let mut counts = core.plus(attention::soft_cap(node, &sizes)?)?;
     if node.has_input(14) {
         let elements = product(&[vectors, count(&[sizes.head], "an attention head")?])?;
-        counts = counts.plus(Counts::alu(4).times(elements)?)?.plus(Counts::div(2).times(vectors)?)?;
+        counts = counts.plus(scaled_rms(elements, vectors)?)?;
     }
     if node.int_or("do_rotary", 0)? != 0 {
         let [_, half] = node.dims(7)?;
@@ -248,14 +246,7 @@ pub fn group_query_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 /// are met are read and the new ones written.
 pub fn group_query_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
     let Attended { sizes, new, held } = grouped(node)?;
-    let mut read = vec![Bytes::Whole; 17];
-    let mut written = vec![Bytes::Whole; 4];
-    let tokens = count(&[sizes.batch, sizes.queries], "the sequences")?;
-    for table in [7, 8] {
-        if node.has_input(table) {
-            set(&mut read, table, rows(node, table, tokens)?);
-        }
-    }
+    let mut moved = looked_up(node, &[7, 8], count(&[sizes.batch, sizes.queries], "the sequences")?)?;
     if node.has_input(3) {
         let [batch, kv_heads, past, head] = node.dims(3)?;
         let cached = cache_element(node)?;
@@ -267,18 +258,12 @@ pub fn group_query_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
             let (past, met) = (count(&[past], "the past")?, count(&[sizes.keys], "the keys")?);
             let new = count(&[new], "the new keys")?;
             for (input, output) in [(3, 1), (4, 2)] {
-                set(&mut read, input, bytes(met.saturating_sub(new).min(past))?);
-                set(&mut written, output, bytes(new)?);
+                moved.set_read(input, bytes(met.saturating_sub(new).min(past))?);
+                moved.set_written(output, bytes(new)?);
             }
         }
     }
-    Ok(Moved { read, written })
-}
-
-fn set(list: &mut [Bytes], index: usize, bytes: Bytes) {
-    if let Some(entry) = list.get_mut(index) {
-        *entry = bytes;
-    }
+    Ok(moved)
 }
 
 #[cfg(test)]
@@ -373,7 +358,7 @@ mod tests {
         assert_eq!(grown.counts().macs, 2 * 8 * 10 * 32);
         // Scale and softmax; rotary of queries and new keys.
         assert_eq!(grown.counts().alu, 2 * 8 * 10 * 4 + 3 * 2 * (8 + 2) * 16);
-        assert_eq!(grown.moved().written[1], Bytes::Whole);
+        assert_eq!(grown.moved().written, []);
         assert_eq!(grown.moved().read[7], Bytes::Part(2 * 8 * 2));
 
         let filled = grouped(1, 100, 10);

@@ -4,9 +4,11 @@
 //! as a fused kernel does it in passing.
 
 use super::activation;
-use crate::ops::attention::rows;
+use super::twin::with_last;
 use crate::ops::dims::{count, product, resolve_axis};
-use crate::ops::{Bytes, Counts, Moved, Node, OpError};
+use crate::ops::norm::scaled_rms;
+use crate::ops::traffic::looked_up;
+use crate::ops::{Counts, Moved, Node, OpError};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
 /// The element type for that many bits, or the next wider one: what arithmetic on the weights is filed under.
@@ -27,23 +29,9 @@ fn bits(node: &Node, name: &'static str) -> Result<u64, OpError> {
         .ok_or_else(|| OpError::Attribute { name, problem: format!("is {bits}, expected 1 to 8") })
 }
 
-/// The first input `[.., K]` with `n` in place of `K`.
-fn replaced(node: &Node, n: Dim) -> Result<Type, OpError> {
-    let Some((_, outer)) = node.shape(0)?.split_last() else {
-        return Err(OpError::Rank { input: 0, expected: "at least 1", found: 0 });
-    };
-    let mut shape = outer.to_vec();
-    shape.push(n);
-    Ok(TensorType::new(node.element(0)?, shape).into())
-}
-
 /// Rows of the first input: the product of all its dimensions but the last.
 fn input_rows(node: &Node) -> Result<u64, OpError> {
-    count(node.shape(0)?.split_last().map_or(&[], |(_, outer)| outer), "the rows of an input")
-}
-
-fn attribute_dim(node: &Node, name: &'static str) -> Result<Dim, OpError> {
-    node.positive(name).map(Dim::Exact)
+    count(node.split_last(0)?.0, "the rows of an input")
 }
 
 /// `M·N·K` of activations and weights of that type, and so many operations for each output.
@@ -54,7 +42,7 @@ fn weight_only(node: &Node, n: u64, k: u64, weights: ElementType, each: Counts) 
 
 /// `A [.., K]` to `Y [.., N]`, both by attribute.
 pub fn n_bits(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![replaced(node, attribute_dim(node, "N")?)?])
+    Ok(vec![with_last(node, Dim::Exact(node.positive("N")?))?])
 }
 
 /// `M·N·K`, and a bias (input 5).
@@ -75,7 +63,7 @@ pub fn n_bits_elements(node: &Node, input: usize) -> Option<u64> {
 /// As [`n_bits`]; without `transB`, from `[.., N]` to `[.., K]`.
 pub fn bnb4(node: &Node) -> Result<Vec<Type>, OpError> {
     let output = if node.int_or("transB", 1)? == 0 { "K" } else { "N" };
-    Ok(vec![replaced(node, attribute_dim(node, output)?)?])
+    Ok(vec![with_last(node, Dim::Exact(node.positive(output)?))?])
 }
 
 /// `M·N·K`, whichever way `B` lies.
@@ -96,7 +84,7 @@ fn blob_shape(node: &Node) -> Result<[Dim; 2], OpError> {
 /// `A [.., K]` by a blob of `[K, N]`, its shape in input 2.
 pub fn blob(node: &Node) -> Result<Vec<Type>, OpError> {
     let [_, n] = blob_shape(node)?;
-    Ok(vec![replaced(node, n)?])
+    Ok(vec![with_last(node, n)?])
 }
 
 /// `M·N·K`.
@@ -113,13 +101,13 @@ pub fn blob_elements(node: &Node, input: usize) -> Option<u64> {
 /// `A [.., K]` by `B [N, K]`, or `[N, K/2]` with two elements a byte, to `[.., N]`.
 pub fn block_float(node: &Node) -> Result<Vec<Type>, OpError> {
     let [n, _] = node.dims(1)?;
-    Ok(vec![replaced(node, n)?])
+    Ok(vec![with_last(node, n)?])
 }
 
 fn block_float_work(node: &Node, weights: ElementType, bias: usize) -> Result<Counts, OpError> {
     let [n, _] = node.dims(1)?;
-    let k = node.shape(0)?.last().copied().unwrap_or(Dim::Unknown);
-    let each = Counts::alu(u64::from(node.has_input(bias)));
+    let (_, k) = node.split_last(0)?;
+    let each = Counts::alu(node.given(&[bias]));
     weight_only(node, count(&[n], "the weights")?, count(&[k], "an input")?, weights, each)
 }
 
@@ -146,7 +134,7 @@ pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 
 /// `Y [.., N]`, and the sum of the input and the skip (input 1).
 pub fn gated(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![replaced(node, attribute_dim(node, "N")?)?, node.ty(0)?.clone()])
+    Ok(vec![with_last(node, Dim::Exact(node.positive("N")?))?, node.ty(0)?.clone()])
 }
 
 /// RMS normalisation of the first input where it has a scale (input 2), after adding a skip (input 1).
@@ -156,7 +144,7 @@ fn normalized(node: &Node) -> Result<Counts, OpError> {
     if !node.has_input(2) {
         return Ok(skip);
     }
-    skip.plus(super::norm::rms(elements, input_rows(node)?)?)
+    skip.plus(scaled_rms(elements, input_rows(node)?)?)
 }
 
 /// Normalisation, the gate and the up projection, their biases (inputs 5 and 8), the activation of the
@@ -180,8 +168,8 @@ pub fn gated_elements(node: &Node, input: usize) -> Option<u64> {
 
 /// `Q [.., Nq]`, `K` and `V [.., Nkv]`, and the sum of the input and the skip (input 1).
 pub fn qkv(node: &Node) -> Result<Vec<Type>, OpError> {
-    let key = replaced(node, attribute_dim(node, "Nkv")?)?;
-    Ok(vec![replaced(node, attribute_dim(node, "Nq")?)?, key.clone(), key, node.ty(0)?.clone()])
+    let key = with_last(node, Dim::Exact(node.positive("Nkv")?))?;
+    Ok(vec![with_last(node, Dim::Exact(node.positive("Nq")?))?, key.clone(), key, node.ty(0)?.clone()])
 }
 
 /// Normalisation, three projections and their biases (inputs 5, 8 and 11).
@@ -265,18 +253,10 @@ pub fn gather(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The rows, their scales and their zero points that the indices touch, where rows are gathered.
 pub fn gather_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let mut read = vec![Bytes::Whole; 4];
-    if resolve_axis(node.int_or("gather_axis", 0)?, node.shape(0)?.len())? == 0 {
-        let touched = count(node.shape(1)?, "the indices")?;
-        for table in [0, 2, 3] {
-            if node.has_input(table)
-                && let Some(bytes) = read.get_mut(table)
-            {
-                *bytes = rows(node, table, touched)?;
-            }
-        }
+    if resolve_axis(node.int_or("gather_axis", 0)?, node.shape(0)?.len())? != 0 {
+        return Ok(Moved::whole());
     }
-    Ok(Moved { read, written: vec![Bytes::Whole] })
+    looked_up(node, &[0, 2, 3], node.count(1)?)
 }
 
 /// All elements of the table in input 0.
@@ -288,14 +268,13 @@ pub fn gather_elements(node: &Node, input: usize) -> Option<u64> {
 pub fn gather_packed(node: &Node) -> Result<Vec<Type>, OpError> {
     let element = node.element_type("output_dtype")?.unwrap_or(ElementType::Bfloat16);
     let mut shape = node.shape(1)?.to_vec();
-    shape.push(attribute_dim(node, "K")?);
+    shape.push(Dim::Exact(node.positive("K")?));
     Ok(vec![TensorType::new(element, shape).into()])
 }
 
 /// The rows that the indices touch.
 pub fn gather_packed_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let touched = rows(node, 0, count(node.shape(1)?, "the indices")?)?;
-    Ok(Moved { read: vec![touched, Bytes::Whole], written: vec![Bytes::Whole] })
+    looked_up(node, &[0], node.count(1)?)
 }
 
 /// `V·K` elements in input 0.

@@ -1,9 +1,9 @@
 //! Position biases, rotations with something fused to them, and padding.
 
-use super::norm::rms;
-use crate::ops::attention::rows;
 use crate::ops::dims::{count, divided, output_count, output_shape, product};
-use crate::ops::{Bytes, Counts, Moved, Node, OpError};
+use crate::ops::norm::scaled_rms;
+use crate::ops::traffic::looked_up;
+use crate::ops::{Counts, Moved, Node, OpError};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
 /// A table `[buckets, H]` to the biases `[1, H, S, T]` of the lengths in inputs 1 and 2.
@@ -86,15 +86,14 @@ pub fn normalized_rotary_work(node: &Node, _: &[Type]) -> Result<Counts, OpError
     let ([batch, tokens, heads, _], width) = width(node)?;
     let vectors = count(&[batch, tokens, heads], "the heads")?;
     let turning = product(&[vectors, node.positive("rotary_embedding_dim")?])?;
-    rms(product(&[vectors, count(&[width], "a head")?])?, vectors)?.plus(Counts::alu(3).times(turning)?)
+    scaled_rms(product(&[vectors, count(&[width], "a head")?])?, vectors)?
+        .plus(Counts::alu(3).times(turning)?)
 }
 
 /// Of cosines and sines (inputs 3 and 4), a row for each token.
 pub fn normalized_rotary_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
     let [batch, tokens, _, _] = node.dims(0)?;
-    let tokens = count(&[batch, tokens], "the sequences")?;
-    let read = vec![Bytes::Whole, Bytes::Whole, Bytes::Whole, rows(node, 3, tokens)?, rows(node, 4, tokens)?];
-    Ok(Moved { read, written: vec![Bytes::Whole; 2] })
+    looked_up(node, &[3, 4], count(&[batch, tokens], "the sequences")?)
 }
 
 /// `[B, S, D]` to the real tokens `[≤ B·S, D]`, their offsets, cumulated lengths, and the longest.
@@ -127,8 +126,7 @@ pub fn embedding(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The rows that the indices touch.
 pub fn embedding_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let touched = rows(node, 0, node.count(1)?)?;
-    Ok(Moved { read: vec![touched], written: vec![Bytes::Whole] })
+    looked_up(node, &[0], node.count(1)?)
 }
 
 /// Streams `[.., C, H]`, or `[.., C·H]` of `num_branches`, summed to `[.., H]`.

@@ -39,9 +39,7 @@ pub fn inverse_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 
 /// Real `[…, n]` to complex `[…, n/2 + 1, 2]`.
 pub fn rfft(node: &Node) -> Result<Vec<Type>, OpError> {
-    let Some((signal, outer)) = node.shape(0)?.split_last() else {
-        return Err(OpError::Rank { input: 0, expected: "at least 1", found: 0 });
-    };
+    let (outer, signal) = node.split_last(0)?;
     let mut shape = outer.to_vec();
     shape.extend([signal.map(|n| (n / 2).checked_add(1)), Dim::Exact(2)]);
     Ok(vec![TensorType::new(node.element(0)?, shape).into()])

@@ -9,7 +9,7 @@ use crate::tensor::{Scalar, Shape, elements};
 const MAX_LENGTH: u64 = 128;
 
 /// What is known of a list.
-pub enum List<'a> {
+pub enum IntList<'a> {
     /// The node does not give it.
     LeftOut,
     /// Its elements, each known or not.
@@ -18,7 +18,7 @@ pub enum List<'a> {
     Unknown,
 }
 
-impl<'a> List<'a> {
+impl<'a> IntList<'a> {
     /// The list that a node gives as `attribute` before version `since`, and as an input from then on.
     ///
     /// # Errors
