@@ -195,14 +195,14 @@ impl<'a> Node<'a> {
         self.tensor(index)?.shape.as_deref().ok_or(OpError::UnknownRank(index))
     }
 
-    /// The dimensions of an input that must have `N` of them, at most 5.
+    /// The dimensions of an input that must have `N` of them.
     ///
     /// # Errors
     /// [`OpError::Rank`], and as [`Node::shape`].
     pub fn dims<const N: usize>(&self, input: usize) -> Result<[Dim; N], OpError> {
         const RANKS: [&str; 6] = ["0", "1", "2", "3", "4", "5"];
         let shape = self.shape(input)?;
-        let expected = const { RANKS[N] };
+        let expected = RANKS.get(N).copied().unwrap_or("more than 5");
         <[Dim; N]>::try_from(shape).map_err(|_| OpError::Rank { input, expected, found: shape.len() })
     }
 
