@@ -3,7 +3,7 @@
 use super::conv::corners;
 use super::dims::{self, count, product, resolve_axis, shared};
 use super::int_list::IntList;
-use super::{Attribute, Confidence, Counts, Node, OpError, Type};
+use super::{Attribute, Counts, Node, OpError, Type};
 use crate::tensor::{Dim, ElementType, Scalar, Shape, TensorType};
 
 /// How an element is made of its neighbours.
@@ -306,9 +306,11 @@ pub fn image_decoder(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![TensorType::new(ElementType::Uint8, shape).into()])
 }
 
-/// Not known: it depends on the format and the picture.
+/// Not known, and not free: what a decoder does depends on the format and the picture.
+///
+/// Errors: [`OpError::UnknownSize`], always.
 pub fn image_decoder_work(_: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    Ok(Counts { confidence: Confidence::Unknown, ..Counts::ZERO })
+    Err(OpError::UnknownSize("a decoded image"))
 }
 
 #[cfg(test)]
@@ -429,7 +431,8 @@ mod tests {
         let case =
             |format: &'static str| op("ImageDecoder", 20).input(Uint8, &[1000]).attr("pixel_format", format);
         assert_eq!((case("BGR").shape(), case("Grayscale").shape()), ("?×?×3".into(), "?×?×1".into()));
-        assert_eq!(case("RGB").counts().confidence, Confidence::Unknown);
+        let work = case("RGB").run(|node, rules| super::super::counts(rules, node, &[]));
+        assert_eq!(work.unwrap_err().to_string(), "the size of a decoded image depends on data");
     }
 
     #[test]

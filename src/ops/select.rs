@@ -192,7 +192,7 @@ pub fn compress_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elemen
 /// each element of X among them, and how often each occurs.
 ///
 /// Source: ONNX `Unique`, opset 28. Errors: [`OpError::Axis`].
-pub fn unique(node: &Node) -> Result<Vec<Type>, OpError> {
+pub fn unique(node: &Node) -> Result<[Type; 4], OpError> {
     let input = node.tensor(0)?;
     let all = unique_of(node)?;
     let found = if all == Dim::Exact(1) { all } else { part_of(all) };
@@ -206,7 +206,7 @@ pub fn unique(node: &Node) -> Result<Vec<Type>, OpError> {
         }
     };
     let indices = |length: Dim| Type::from(TensorType::new(ElementType::Int64, [length]));
-    Ok(vec![values.into(), indices(found), indices(all), indices(found)])
+    Ok([values.into(), indices(found), indices(all), indices(found)])
 }
 
 /// The number of elements or slices that are compared.

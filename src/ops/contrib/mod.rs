@@ -7,6 +7,7 @@ pub mod activation;
 pub mod attention;
 pub mod conv;
 pub mod inspect;
+pub mod layout;
 pub mod matmul;
 pub mod moe;
 pub mod multi_head;

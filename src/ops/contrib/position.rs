@@ -145,10 +145,23 @@ pub fn reduced_streams(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![TensorType::new(node.element(0)?, shape).into()])
 }
 
+/// For each element of the streams `[.., C, H]` a gate and a sum, and with a matrix `[.., C, C]` (input 3) a
+/// multiply-accumulate for each of the `C` streams.
+pub fn mixed_streams_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let elements = node.count(0)?;
+    let gated = Counts::alu(2).times(elements)?;
+    if !node.has_input(3) {
+        return Ok(gated);
+    }
+    let (_, streams) = node.split_last(3)?;
+    let macs = product(&[elements, count(&[streams], "the streams")?])?;
+    Counts::macs(macs, node.element(3)?, node.element(0)?).plus(gated)
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::ops::Bytes;
     use crate::ops::testing::{Case, op_of};
+    use crate::ops::{Bytes, Counts};
     use crate::tensor::ElementType::{Bfloat16, Float32, Int32, Int64};
 
     fn microsoft(operator: &'static str) -> Case {
@@ -196,5 +209,14 @@ mod tests {
         assert_eq!(microsoft("HyperConnectionPreMix").f32(&[2, 5, 4, 8]).f32(&[2, 5, 4]).shape(), "2×5×8");
         let flat = microsoft("HyperConnectionPreMix").f32(&[2, 5, 32]).f32(&[2, 5, 4]);
         assert_eq!(flat.attr("num_branches", 4).shape(), "2×5×8");
+    }
+
+    #[test]
+    fn streams_are_mixed_by_a_matrix_and_take_in_a_branch() {
+        // Two tokens of 4 streams of 8.
+        let case =
+            || op_of("com.microsoft", "HyperConnectionPostMix", 1).f32(&[2, 4, 8]).f32(&[2, 8]).f32(&[2, 4]);
+        assert_eq!((case().shape(), case().counts()), ("2×4×8".into(), Counts::alu(2 * 64)));
+        assert_eq!(case().f32(&[2, 4, 4]).counts().macs, 64 * 4);
     }
 }
