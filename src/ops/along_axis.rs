@@ -216,13 +216,9 @@ fn rank(line: &[Scalar], better: Ordering) -> Option<Vec<(usize, Scalar)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::testing::op;
+    use crate::ops::testing::{ints, op};
     use crate::tensor::ElementType::{Float32, Int64};
     use Scalar::{AtMost, Float, Int, Unknown};
-
-    fn ints(values: &[i64]) -> Option<Elements> {
-        Some(values.iter().copied().map(Int).collect())
-    }
 
     #[test]
     fn an_index_is_found_along_its_axis() {

@@ -298,14 +298,10 @@ pub const TANH_GELU: Counts = Counts { trans: 1, alu: 8, ..Counts::ZERO };
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::testing::op;
+    use crate::ops::testing::{ints, op};
     use crate::tensor::Dim;
     use ElementType::{Float16, Float32, Int64};
     use Scalar::{AtMost, Float, Int, Unknown};
-
-    fn ints(values: &[i64]) -> Option<Elements> {
-        Some(values.iter().copied().map(Int).collect())
-    }
 
     #[test]
     fn operands_broadcast_as_numpy_does() {

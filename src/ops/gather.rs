@@ -142,14 +142,10 @@ fn check_indices(node: &Node, size: Option<usize>) -> Result<(), OpError> {
 #[cfg(test)]
 mod tests {
     use super::super::Bytes;
-    use super::super::testing::op;
+    use super::super::testing::{ints, op};
     use super::*;
     use crate::tensor::Dim::{AtMost, Exact};
     use crate::tensor::ElementType::{Float32, Int64};
-
-    fn ints(elements: &[i64]) -> Option<Elements> {
-        Some(elements.iter().copied().map(Scalar::Int).collect())
-    }
 
     #[test]
     fn gather_replaces_its_axis_by_the_shape_of_the_indices() {

@@ -256,13 +256,9 @@ pub fn multinomial_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError
 #[cfg(test)]
 mod tests {
     use super::super::Bytes;
-    use super::super::testing::op;
+    use super::super::testing::{ints, op};
     use super::*;
     use ElementType::{Bool, Float32, Int32, Int64};
-
-    fn ints(elements: &[i64]) -> Option<Elements> {
-        Some(elements.iter().copied().map(Scalar::Int).collect())
-    }
 
     fn tensor(element: ElementType, dims: &[u64], elements: &[Scalar]) -> Attribute<'static> {
         Attribute::Tensor(TensorType::exact(element, dims), Some(elements.to_vec()))

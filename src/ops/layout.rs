@@ -342,14 +342,10 @@ pub fn trilu_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::op;
+    use super::super::testing::{ints, op};
     use super::*;
     use crate::tensor::ElementType::{Float32, Int64};
     use Dim::{AtMost, Exact, Unknown};
-
-    fn ints(elements: &[i64]) -> Option<Elements> {
-        Some(elements.iter().copied().map(Scalar::Int).collect())
-    }
 
     #[test]
     fn transpose_permutes_dimensions_and_elements() {

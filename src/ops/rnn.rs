@@ -220,7 +220,7 @@ pub fn quantized_lstm(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Case, op, op_of};
+    use super::super::testing::{Case, microsoft, op};
     use super::super::{Attribute, Confidence};
     use crate::tensor::ElementType::{Float32, Int8, Int32, Uint8};
     use crate::tensor::Scalar;
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn quantized_lstm_multiplies_bytes() {
-        let case = op_of("com.microsoft", "DynamicQuantizeLSTM", 1)
+        let case = microsoft("DynamicQuantizeLSTM")
             .f32(&[5, 2, 3])
             .input(Int8, &[1, 3, 16])
             .input(Int8, &[1, 4, 16])

@@ -229,15 +229,11 @@ pub fn unique_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::op;
+    use super::super::testing::{ints, op};
     use super::super::work::Confidence;
     use super::*;
     use Dim::{AtMost, Exact};
     use ElementType::{Bool, Float32, Int64};
-
-    fn ints(elements: &[i64]) -> Option<Elements> {
-        Some(elements.iter().copied().map(Scalar::Int).collect())
-    }
 
     #[test]
     fn non_zero_is_exact_where_its_input_is_known() {

@@ -311,14 +311,10 @@ pub fn center_crop_pad(node: &Node) -> Result<Vec<Type>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::op;
+    use super::super::testing::{ints, op};
     use super::*;
     use crate::tensor::ElementType::{Float32, Int64};
     use Dim::{AtMost, Exact, Unknown};
-
-    fn ints(elements: &[i64]) -> Option<Elements> {
-        Some(elements.iter().copied().map(Scalar::Int).collect())
-    }
 
     #[test]
     fn slice_follows_the_rules_of_numpy() {

@@ -23,6 +23,16 @@ pub fn op_of(domain: &'static str, operator: &'static str, version: i64) -> Case
     Case { domain, operator, version, inputs: vec![], attributes: vec![], outputs: vec![true] }
 }
 
+/// A node of com.microsoft, with one output.
+pub fn microsoft(operator: &'static str) -> Case {
+    op_of("com.microsoft", operator, 1)
+}
+
+/// Known integer elements.
+pub fn ints(elements: &[i64]) -> Option<Elements> {
+    Some(elements.iter().copied().map(Scalar::Int).collect())
+}
+
 impl Case {
     /// An input of known shape and unknown value.
     pub fn input(self, element: ElementType, dims: &[u64]) -> Self {

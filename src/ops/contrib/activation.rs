@@ -120,7 +120,7 @@ pub fn attention_gate_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::op_of;
+    use crate::ops::testing::{microsoft, op_of};
 
     #[test]
     fn activations_cost_what_their_formulas_say() {
@@ -142,10 +142,10 @@ mod tests {
 
     #[test]
     fn one_half_gates_the_other() {
-        let case = op_of("com.microsoft", "BiasSplitGelu", 1).f32(&[2, 3, 8]).f32(&[8]);
+        let case = microsoft("BiasSplitGelu").f32(&[2, 3, 8]).f32(&[8]);
         assert_eq!(case.shape(), "2×3×4");
         // 48 biases; 24 times gelu and a product.
         assert_eq!((case.counts().alu, case.counts().trans), (48 + 24 * 5, 24));
-        assert!(op_of("com.microsoft", "BiasSplitGelu", 1).f32(&[2, 3, 7]).f32(&[7]).types().is_err());
+        assert!(microsoft("BiasSplitGelu").f32(&[2, 3, 7]).f32(&[7]).types().is_err());
     }
 }

@@ -189,13 +189,13 @@ pub fn longformer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 #[cfg(test)]
 mod tests {
     use crate::ops::Confidence;
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::{Case, microsoft};
     use crate::tensor::ElementType::{Float32, Int8, Int32, Uint8};
     use crate::tensor::Scalar;
 
     /// Two sequences of five tokens of 12, four heads of 8.
     fn attention() -> Case {
-        op_of("com.microsoft", "Attention", 1).f32(&[2, 5, 12]).f32(&[12, 96]).f32(&[96]).attr("num_heads", 4)
+        microsoft("Attention").f32(&[2, 5, 12]).f32(&[12, 96]).f32(&[96]).attr("num_heads", 4)
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn values_may_be_of_another_size() {
-        let case = op_of("com.microsoft", "Attention", 1)
+        let case = microsoft("Attention")
             .f32(&[2, 5, 12])
             .f32(&[12, 80])
             .attr("num_heads", 4)
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn quantized_projections_multiply_bytes() {
-        let case = op_of("com.microsoft", "QAttention", 1)
+        let case = microsoft("QAttention")
             .input(Uint8, &[2, 5, 12])
             .input(Int8, &[12, 96])
             .f32(&[96])
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn packed_tokens_are_bounded_by_the_longest_sequence() {
-        let case = op_of("com.microsoft", "PackedAttention", 1)
+        let case = microsoft("PackedAttention")
             .f32(&[7, 12])
             .f32(&[12, 96])
             .f32(&[96])
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn invalid_sizes_are_refused() {
         assert!(attention().attr("qkv_hidden_sizes", &[32, 32]).types().is_err());
-        let uneven = op_of("com.microsoft", "Attention", 1).f32(&[2, 5, 12]).f32(&[12, 97]);
+        let uneven = microsoft("Attention").f32(&[2, 5, 12]).f32(&[12, 97]);
         assert_eq!(
             uneven.attr("num_heads", 4).types().unwrap_err().to_string(),
             "the weights' second dimension 97 is no multiple of 3"

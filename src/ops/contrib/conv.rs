@@ -118,12 +118,8 @@ pub fn varlen_causal(node: &Node) -> Result<Vec<Type>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::microsoft;
     use crate::tensor::ElementType::{Int8, Uint8};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
 
     #[test]
     fn a_fused_convolution_adds_and_activates() {

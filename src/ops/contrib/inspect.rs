@@ -27,15 +27,15 @@ pub fn masked_scores(node: &Node) -> Result<Vec<Type>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::op_of;
+    use crate::ops::testing::microsoft;
     use crate::tensor::ElementType::{Bool, Int32, Int64, Uint32};
 
     #[test]
     fn elements_are_tested_and_hashed() {
-        let finite = op_of("com.microsoft", "IsAllFinite", 1).f32(&[2, 3]).f32(&[4]);
+        let finite = microsoft("IsAllFinite").f32(&[2, 3]).f32(&[4]);
         assert_eq!((finite.shape(), finite.ty().tensor().unwrap().element), ("scalar".into(), Bool));
         assert_eq!(finite.counts().int, 10);
-        let hash = || op_of("com.microsoft", "MurmurHash3", 1).input(Int64, &[2, 3]);
+        let hash = || microsoft("MurmurHash3").input(Int64, &[2, 3]);
         assert_eq!((hash().shape(), hash().ty().tensor().unwrap().element), ("2×3".into(), Uint32));
         assert_eq!(hash().attr("positive", 0).ty().tensor().unwrap().element, Int32);
     }

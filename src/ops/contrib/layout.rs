@@ -56,13 +56,9 @@ pub fn unfold(node: &Node) -> Result<Vec<Type>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::microsoft;
     use crate::tensor::ElementType::{Float16, Int32};
     use crate::tensor::Scalar::{Float, Int};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
 
     #[test]
     fn a_range_steps_by_one_unless_it_says_otherwise() {

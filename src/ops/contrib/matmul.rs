@@ -165,12 +165,8 @@ pub fn integer_to_float_work(node: &Node, outputs: &[Type]) -> Result<Counts, Op
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::microsoft;
     use crate::tensor::ElementType::{Float16, Float32, Int8, Uint8};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
 
     #[test]
     fn operands_are_transposed_before_they_are_multiplied() {
@@ -229,7 +225,7 @@ mod tests {
     #[test]
     fn a_router_and_a_gated_expert_share_one_product() {
         // 3 rows of 8 by 8 × (5 + 2 · 6).
-        let case = op_of("com.microsoft", "RouterGateUpProj", 1)
+        let case = microsoft("RouterGateUpProj")
             .input(Float16, &[3, 8])
             .input(Float16, &[8, 17])
             .attr("router_size", 5);

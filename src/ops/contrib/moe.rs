@@ -147,13 +147,13 @@ pub fn quantized_elements(node: &Node, input: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use crate::ops::Bytes;
-    use crate::ops::testing::op_of;
+    use crate::ops::testing::microsoft;
     use crate::tensor::ElementType::{Float32, Uint4, Uint8};
 
     #[test]
     fn each_token_meets_its_chosen_experts_only() {
         // Three tokens of 8, two of sixteen experts of 32 each.
-        let case = op_of("com.microsoft", "MoE", 1)
+        let case = microsoft("MoE")
             .f32(&[3, 8])
             .f32(&[3, 16])
             .f32(&[16, 32, 8])
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn packed_experts_count_as_the_elements_they_hold() {
-        let case = op_of("com.microsoft", "QMoE", 1)
+        let case = microsoft("QMoE")
             .f32(&[3, 8])
             .f32(&[3, 16])
             .input(Uint8, &[16, 64, 4])

@@ -268,13 +268,13 @@ pub fn group_query_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::{Case, microsoft};
     use crate::ops::{Bytes, Confidence};
     use crate::tensor::ElementType::{Float16, Float32, Int8, Int32};
     use crate::tensor::Scalar;
 
     fn multi_head() -> Case {
-        op_of("com.microsoft", "MultiHeadAttention", 1).attr("num_heads", 4)
+        microsoft("MultiHeadAttention").attr("num_heads", 4)
     }
 
     #[test]
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_decoder_meets_what_its_buffer_holds() {
-        let case = op_of("com.microsoft", "DecoderMaskedMultiHeadAttention", 1)
+        let case = microsoft("DecoderMaskedMultiHeadAttention")
             .f32(&[2, 1, 32])
             .f32(&[2, 1, 32])
             .f32(&[2, 1, 32])
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn packed_tokens_are_bounded_by_the_longest_sequence() {
-        let case = op_of("com.microsoft", "PackedMultiHeadAttention", 1)
+        let case = microsoft("PackedMultiHeadAttention")
             .f32(&[7, 4, 3, 8])
             .none()
             .none()
@@ -336,7 +336,7 @@ mod tests {
 
     /// Eight query heads on two key heads of 16; `past` tokens in the cache.
     fn grouped(tokens: u64, past: u64, total: i64) -> Case {
-        op_of("com.microsoft", "GroupQueryAttention", 1)
+        microsoft("GroupQueryAttention")
             .input(Float16, &[2, tokens, 128])
             .input(Float16, &[2, tokens, 32])
             .input(Float16, &[2, tokens, 32])
@@ -377,7 +377,7 @@ mod tests {
 
     #[test]
     fn queries_may_hold_keys_and_values_and_the_cache_may_be_quantized() {
-        let case = op_of("com.microsoft", "GroupQueryAttention", 1)
+        let case = microsoft("GroupQueryAttention")
             .f32(&[2, 3, 192])
             .none()
             .none()

@@ -140,12 +140,8 @@ pub fn quantized_layer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> 
 #[cfg(test)]
 mod tests {
     use crate::ops::Bytes;
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::microsoft;
     use crate::tensor::ElementType::{Float16, Float32, Int32};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
 
     #[test]
     fn a_residual_adds_before_the_norm() {

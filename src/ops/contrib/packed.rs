@@ -285,13 +285,9 @@ pub fn gather_packed_elements(node: &Node, input: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::{Case, microsoft};
     use crate::ops::{Bytes, Weights, find};
     use crate::tensor::ElementType::{self, Float16, Float32, Int64, Uint4, Uint8};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
 
     /// Weights of 64 outputs and 48 inputs in blocks of 16, four bits each.
     fn n_bits() -> Case {

@@ -160,13 +160,9 @@ pub fn mixed_streams_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::microsoft;
     use crate::ops::{Bytes, Counts};
     use crate::tensor::ElementType::{Bfloat16, Float32, Int32, Int64};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
 
     #[test]
     fn relative_biases_have_a_row_for_each_query() {
@@ -214,8 +210,7 @@ mod tests {
     #[test]
     fn streams_are_mixed_by_a_matrix_and_take_in_a_branch() {
         // Two tokens of 4 streams of 8.
-        let case =
-            || op_of("com.microsoft", "HyperConnectionPostMix", 1).f32(&[2, 4, 8]).f32(&[2, 8]).f32(&[2, 4]);
+        let case = || microsoft("HyperConnectionPostMix").f32(&[2, 4, 8]).f32(&[2, 8]).f32(&[2, 4]);
         assert_eq!((case().shape(), case().counts()), ("2×4×8".into(), Counts::alu(2 * 64)));
         assert_eq!(case().f32(&[2, 4, 4]).counts().macs, 64 * 4);
     }

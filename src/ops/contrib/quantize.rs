@@ -111,12 +111,8 @@ pub fn integer_sum_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::{Case, microsoft};
     use crate::tensor::ElementType::{Float32, Int8, Uint8};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
 
     /// A tensor, its scale and its zero point.
     fn quantized(case: Case, dims: &[u64]) -> Case {

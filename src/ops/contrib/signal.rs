@@ -83,11 +83,7 @@ pub fn warping(node: &Node) -> Result<Vec<Type>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
+    use crate::ops::testing::microsoft;
 
     #[test]
     fn transforms_halve_and_double_their_signal() {
