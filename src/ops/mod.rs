@@ -1,16 +1,47 @@
 //! The rules of every operator: the shapes it makes, the small values that pass through it, the work
 //! it does and the bytes it moves.
 //!
-//! One row an operator in [`table`], one file a family of rules. A rule sees the operands and
+//! One row an operator in [`OPERATORS`], one file a family of rules. A rule sees the operands and
 //! attributes of one node, never its neighbours, so it can be tested alone. Nothing has a default: a
 //! row that forgets to say what its operator costs does not compile, one that costs nothing says
 //! [`Work::Free`], and one that is not done yet says why.
+//!
+//! To add an operator, write its row; where no rule fits, write one in the file of its family:
+//!
+//! | file | operators |
+//! |---|---|
+//! | `elementwise` | Add, Relu, Gelu, Clip, Pow, … : arithmetic and activations |
+//! | `logic`, `cast` | Equal, And, BitShift, IsNaN, Where; Cast, CastLike, BitCast |
+//! | `reduce`, `along_axis` | ReduceSum, …; ArgMax, CumSum, TopK |
+//! | `conv`, `pool` | Conv, ConvTranspose, DeformConv, Col2Im; MaxPool, RoiAlign, … |
+//! | `matmul`, `einsum` | MatMul, Gemm, Det, the integer products; Einsum |
+//! | `attention`, `rnn` | Attention, LinearAttention, RotaryEmbedding; LSTM, GRU, RNN |
+//! | `norm` | BatchNormalization, LayerNormalization, LRN, Softmax, the losses |
+//! | `quantize` | QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear |
+//! | `reshape`, `layout`, `slice` | Reshape, Shape, Squeeze; Transpose, Concat, Split, Expand, Tile; Slice, Pad |
+//! | `gather`, `scatter`, `select` | reading by index, writing by index; NonZero, NonMaxSuppression, OneHot, Compress, Unique |
+//! | `generate` | Constant, ConstantOfShape, EyeLike, Range, random numbers |
+//! | `resize`, `signal` | Resize, GridSample, AffineGrid, ImageDecoder; DFT, STFT, windows |
+//! | `sequence`, `strings` | sequences and optionals; StringSplit, TfIdfVectorizer, … |
+//! | `ml` | ai.onnx.ml, and the optimisers on trial |
+//! | `contrib` | com.microsoft, by the same families |
+//!
+//! What the rules are written in: `node` (operands and attributes), `dims` (bounded dimensions),
+//! `work` (counts and bytes), `traffic` (operands read in part), `window` (sliding windows),
+//! `broadcast`, `int_list` (axes and sizes, given as attribute or input), and for values `scalar` (one
+//! element) and `small_tensor` (elements by position).
 
 mod broadcast;
 mod dims;
+mod int_list;
 mod node;
 mod scalar;
+mod small_tensor;
 mod table;
+#[cfg(test)]
+pub(crate) mod testing;
+mod traffic;
+mod window;
 mod work;
 
 mod along_axis;
@@ -22,7 +53,6 @@ mod einsum;
 mod elementwise;
 mod gather;
 mod generate;
-mod int_list;
 mod layout;
 mod logic;
 mod matmul;
@@ -39,12 +69,7 @@ mod select;
 mod sequence;
 mod signal;
 mod slice;
-mod small_tensor;
 mod strings;
-#[cfg(test)]
-pub(crate) mod testing;
-mod traffic;
-mod window;
 
 pub use node::{Attribute, Attributes, Node, OpError, Operand};
 pub use table::{OPERATORS, find};

@@ -1,4 +1,4 @@
-//! The operator table: one row an operator.
+//! The operator table: one row an operator, its columns those of [`Costed`].
 //!
 //! Exhaustive for ai.onnx up to opset 28, ai.onnx.ml, the preview domains and com.microsoft (ONNX
 //! Runtime 1.32); a test holds it against the list that those packages print.
@@ -11,12 +11,10 @@ use super::Traffic::{Streamed, View};
 use super::Values::{Computed, Opaque, Random};
 use super::Work::{Formula, Free, PerInput, PerOutput};
 use super::{Costed, Counts, Operator, Rule, ShapeRule, Traffic, Values, Weights, Work};
+use super::{along_axis, attention, cast, contrib, conv, einsum, elementwise, gather, generate, layout};
+use super::{logic, matmul, ml, norm, pool, quantize, reduce, reshape, resize, rnn, scalar, scatter};
+use super::{select, sequence, signal, slice, strings, traffic};
 use crate::tensor::Scalar;
-#[rustfmt::skip]
-use super::{
-    along_axis, attention, cast, contrib, conv, einsum, elementwise, gather, generate, layout, logic, matmul, ml, norm,
-    pool, quantize, reduce, reshape, resize, rnn, scalar, scatter, select, sequence, signal, slice, strings, traffic,
-};
 
 /// ai.onnx.
 const ONNX: &str = "";
