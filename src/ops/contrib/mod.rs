@@ -2,9 +2,9 @@
 //!
 //! Those with a twin in ai.onnx call its rules ([`twin`]). Attention comes with its projections
 //! ([`attention`]) or without ([`multi_head`]); matrix products in plain 8 bits ([`matmul`]) or packed
-//! below ([`packed`], [`moe`]); [`position`] has position biases, rotations, padding and streams, [`inspect`]
-//! tests and hashes. Source of all: ONNX Runtime 1.32, the schema of each operator
-//! (`ContribOperators.md`), unless a rule says otherwise.
+//! below ([`packed`], [`moe`]). [`position`] has position biases, rotations and padding, [`streams`]
+//! hyper-connections, [`inspect`] tests and hashes. Source of all: ONNX Runtime 1.32, the schema of each
+//! operator (`ContribOperators.md`), unless a rule says otherwise.
 
 pub mod activation;
 pub mod attention;
@@ -19,4 +19,5 @@ pub mod packed;
 pub mod position;
 pub mod quantize;
 pub mod signal;
+pub mod streams;
 pub mod twin;

@@ -1,6 +1,6 @@
 //! Position biases, rotations with something fused to them, and padding.
 
-use crate::ops::dims::{count, divided, output_count, output_shape, product};
+use crate::ops::dims::{count, output_count, output_shape, product};
 use crate::ops::norm::scaled_rms;
 use crate::ops::traffic::looked_up;
 use crate::ops::{Counts, Moved, Node, OpError};
@@ -129,39 +129,10 @@ pub fn embedding_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
     looked_up(node, &[0], node.count(1)?)
 }
 
-/// Streams `[.., C, H]`, or `[.., C·H]` of `num_branches`, summed to `[.., H]`.
-pub fn reduced_streams(node: &Node) -> Result<Vec<Type>, OpError> {
-    let mut shape = node.shape(0)?.to_vec();
-    let found = shape.len();
-    let last = shape.pop().ok_or(OpError::Rank { input: 0, expected: "at least 1", found })?;
-    let width = match u64::try_from(node.int_or("num_branches", 0)?) {
-        Ok(branches @ 1..) => divided(last, branches, "the width of the streams")?,
-        _ => {
-            shape.pop().ok_or(OpError::Rank { input: 0, expected: "at least 2", found })?;
-            last
-        }
-    };
-    shape.push(width);
-    Ok(vec![TensorType::new(node.element(0)?, shape).into()])
-}
-
-/// For each element of the streams `[.., C, H]` a gate and a sum, and with a matrix `[.., C, C]` (input 3) a
-/// multiply-accumulate for each of the `C` streams.
-pub fn mixed_streams_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let elements = node.count(0)?;
-    let gated = Counts::alu(2).times(elements)?;
-    if !node.has_input(3) {
-        return Ok(gated);
-    }
-    let (_, streams) = node.split_last(3)?;
-    let macs = product(&[elements, count(&[streams], "the streams")?])?;
-    Counts::macs(macs, node.element(3)?, node.element(0)?).plus(gated)
-}
-
 #[cfg(test)]
 mod tests {
     use crate::ops::testing::microsoft;
-    use crate::ops::{Bytes, Counts};
+    use crate::ops::Bytes;
     use crate::tensor::ElementType::{Bfloat16, Float32, Int32, Int64};
 
     #[test]
@@ -198,20 +169,5 @@ mod tests {
         assert_eq!(case.types().unwrap()[1].tensor().unwrap().element, Float32);
         assert_eq!(case.counts().alu, 40 * 8 * 4 + 40 * 4 * 3);
         assert_eq!(case.moved().read[3], Bytes::Part(10 * 8));
-    }
-
-    #[test]
-    fn streams_are_summed_to_one() {
-        assert_eq!(microsoft("HyperConnectionPreMix").f32(&[2, 5, 4, 8]).f32(&[2, 5, 4]).shape(), "2×5×8");
-        let flat = microsoft("HyperConnectionPreMix").f32(&[2, 5, 32]).f32(&[2, 5, 4]);
-        assert_eq!(flat.attr("num_branches", 4).shape(), "2×5×8");
-    }
-
-    #[test]
-    fn streams_are_mixed_by_a_matrix_and_take_in_a_branch() {
-        // Two tokens of 4 streams of 8.
-        let case = || microsoft("HyperConnectionPostMix").f32(&[2, 4, 8]).f32(&[2, 8]).f32(&[2, 4]);
-        assert_eq!((case().shape(), case().counts()), ("2×4×8".into(), Counts::alu(2 * 64)));
-        assert_eq!(case().f32(&[2, 4, 4]).counts().macs, 64 * 4);
     }
 }
