@@ -2,10 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::broadcast::{known, small_dims, small_output};
-use super::node::{self, resolve_axis};
+use super::dims::{self, resolve_axis};
 use super::scalar::{self, Arithmetic};
-use super::{Counts, Node, OpError};
+use super::{Counts, Node, OpError, small_tensor};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type};
 
 /// The positions (row-major) of the elements of every line along an axis.
@@ -42,7 +41,7 @@ pub fn argument_type(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// `ArgMax`, `ArgMin`: one comparison less than there are elements, for each output.
 pub fn argument_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let (before, after) = (node::input_count(node, 0)?, node::output_count(outputs, 0)?);
+    let (before, after) = (node.count(0)?, dims::output_count(outputs, 0)?);
     Ok(Counts::int(before.saturating_sub(after)))
 }
 
@@ -56,15 +55,15 @@ pub fn argument(node: &Node, outputs: &[Type], better: Ordering) -> Result<Vec<O
         Some(largest) => Scalar::AtMost(largest),
         None => Scalar::Unknown,
     };
-    let Some(output) = small_output(outputs, 0) else { return Ok(vec![None]) };
-    let dims = small_dims(shape);
+    let Some(output) = small_tensor::output_sizes(outputs, 0) else { return Ok(vec![None]) };
+    let dims = small_tensor::sizes(shape);
     let indices = match node.elements(0).zip(dims.as_deref().and_then(|dims| lines(dims, axis))) {
         Some((elements, lines)) => {
             lines.map(|line| best(&line_of(elements, line), better, last).unwrap_or(unknown)).collect()
         }
         None => vec![unknown; output.iter().product()],
     };
-    Ok(vec![known(indices)])
+    Ok(vec![small_tensor::known(indices)])
 }
 
 fn best(line: &[Scalar], better: Ordering, last: bool) -> Option<Scalar> {
@@ -81,7 +80,7 @@ fn best(line: &[Scalar], better: Ordering, last: bool) -> Option<Scalar> {
 /// `CumSum`, `CumProd`: the input's type.
 pub fn cumulative_type(node: &Node) -> Result<Vec<Type>, OpError> {
     let data = node.tensor(0)?;
-    if let (Some(shape), Some(axis)) = (&data.shape, node.ints(1).and_then(|axis| axis.first().copied())) {
+    if let (Some(shape), Some(axis)) = (&data.shape, node.scalar(1).int()) {
         resolve_axis(axis, shape.len())?;
     }
     Ok(vec![data.clone().into()])
@@ -93,8 +92,9 @@ pub fn cumulate(node: &Node, operation: Arithmetic, start: Scalar) -> Result<Vec
     let shape = node.shape(0)?;
     let reverse = node.int_or("reverse", 0)? != 0;
     let exclusive = node.int_or("exclusive", 0)? != 0;
-    let axis = node.ints(1).and_then(|axis| axis.first().copied());
-    let (Some(elements), Some(dims), Some(axis)) = (node.elements(0), small_dims(shape), axis) else {
+    let axis = node.scalar(1).int();
+    let (Some(elements), Some(dims), Some(axis)) = (node.elements(0), small_tensor::sizes(shape), axis)
+    else {
         return Ok(vec![None]);
     };
     let mut results = elements.to_vec();
@@ -113,7 +113,7 @@ pub fn cumulate(node: &Node, operation: Arithmetic, start: Scalar) -> Result<Vec
             so_far = Some(with);
         }
     }
-    Ok(vec![known(results)])
+    Ok(vec![small_tensor::known(results)])
 }
 
 /// `TopK`: values and int64 indices, of the input's shape with K along the axis.
@@ -142,7 +142,7 @@ fn top_k_size(node: &Node, size: Dim) -> Result<Dim, OpError> {
         Scalar::Int(node.int("k")?.ok_or(OpError::MissingAttribute("k"))?)
     } else {
         node.tensor(1)?;
-        node.elements(1).and_then(|all| all.first()).copied().unwrap_or(Scalar::Unknown)
+        node.scalar(1)
     };
     match (k, k.dim(), size.bound()) {
         (Scalar::Int(k), Dim::Exact(n), Some(size)) if n > size => Err(too_large(node, k, size)),
@@ -169,7 +169,7 @@ pub fn top_k_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let axis = resolve_axis(node.int_or("axis", -1)?, shape.len())?;
     let k = shape.get(axis).and_then(|k| k.bound()).ok_or(OpError::UnknownSize("K"))?;
     let depth = u64::from(u64::BITS - k.leading_zeros());
-    Ok(Counts::int(depth).times(node::input_count(node, 0)?)?.by_formula())
+    Ok(Counts::int(depth).times(node.count(0)?)?.by_formula())
 }
 
 /// `TopK`: values and indices of each line, if every element is known and their order is defined.
@@ -179,7 +179,7 @@ pub fn top_k(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpE
     let better = if node.int_or("largest", 1)? != 0 { Ordering::Greater } else { Ordering::Less };
     let sorted = node.int_or("sorted", 1)? != 0;
     let ranked = || {
-        let (dims, output) = (small_dims(shape)?, small_output(outputs, 0)?);
+        let (dims, output) = (small_tensor::sizes(shape)?, small_tensor::output_sizes(outputs, 0)?);
         let elements = node.elements(0).filter(|_| sorted)?;
         let k = *output.get(axis)?;
         let count: usize = output.iter().product();
@@ -216,13 +216,9 @@ fn rank(line: &[Scalar], better: Ordering) -> Option<Vec<(usize, Scalar)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::testing::op;
+    use crate::ops::testing::{ints, op};
     use crate::tensor::ElementType::{Float32, Int64};
     use Scalar::{AtMost, Float, Int, Unknown};
-
-    fn ints(values: &[i64]) -> Option<Elements> {
-        Some(values.iter().copied().map(Int).collect())
-    }
 
     #[test]
     fn an_index_is_found_along_its_axis() {

@@ -2,9 +2,9 @@
 //!
 //! Masks do not lessen the work counted here: every query meets every key, as in a dense kernel.
 
-use super::node::{count, dims, divided, positive, product};
+use super::dims::{count, divided, product};
 use super::norm::SOFTMAX;
-use super::{Bytes, Confidence, Counts, Moved, Node, OpError};
+use super::{Confidence, Counts, Moved, Node, OpError, traffic};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
 /// The sizes of scaled dot-product attention.
@@ -50,17 +50,12 @@ pub fn core(sizes: &Sizes, factors: (ElementType, ElementType), additions: u64) 
         .map(Counts::by_formula)
 }
 
-/// How many of these optional inputs are there.
-pub fn present(node: &Node, inputs: &[usize]) -> u64 {
-    inputs.iter().map(|input| u64::from(node.has_input(*input))).sum()
-}
-
 /// A tensor of heads: `[B, heads, S, d]` as it is, or `[B, S, heads·d]` cut by an attribute.
 fn heads(node: &Node, input: usize, attribute: &'static str) -> Result<[Dim; 4], OpError> {
     match *node.shape(input)? {
         [batch, heads, tokens, size] => Ok([batch, heads, tokens, size]),
         [batch, tokens, hidden] => {
-            let heads = positive(node, attribute)?;
+            let heads = node.positive(attribute)?;
             Ok([batch, Dim::Exact(heads), tokens, divided(hidden, heads, "the hidden size")?])
         }
         ref shape => Err(OpError::Rank { input, expected: "3 or 4", found: shape.len() }),
@@ -76,7 +71,7 @@ fn sizes(node: &Node) -> Result<Sizes, OpError> {
         return Err(OpError::Mismatch(format!("queries of size {head} meet keys of size {key_head}")));
     }
     let keys = if node.has_input(4) {
-        let [_, _, past, _] = dims(node, 4, "4")?;
+        let [_, _, past, _] = node.dims(4)?;
         past.plus(new)
     } else {
         new
@@ -105,17 +100,19 @@ pub fn attention(node: &Node) -> Result<Vec<Type>, OpError> {
     ])
 }
 
-/// [`core`], with a mask (input 3) and a soft cap: tanh between a division and a multiplication, both
-/// counted as arithmetic. An upper bound where `nonpad_kv_seqlen` (input 6) may spare work.
+/// `softcap·tanh(score / softcap)`, if there is a cap: the division is counted as a multiplication.
+pub fn soft_cap(node: &Node, sizes: &Sizes) -> Result<Counts, OpError> {
+    if node.float_or("softcap", 0.0)? == 0.0 {
+        return Ok(Counts::ZERO);
+    }
+    Counts { alu: 2, trans: 1, ..Counts::ZERO }.times(count(&sizes.scores(), "the attention scores")?)
+}
+
+/// [`core`], with a mask (input 3) and a [`soft_cap`]. An upper bound where `nonpad_kv_seqlen` (input 6) may spare work.
 pub fn attention_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let sizes = sizes(node)?;
-    let counts = core(&sizes, (node.element(0)?, node.element(1)?), present(node, &[3]))?;
-    let counts = if node.float_or("softcap", 0.0)? == 0.0 {
-        counts
-    } else {
-        let scores = count(&sizes.scores(), "the attention scores")?;
-        counts.plus(Counts { alu: 2, trans: 1, ..Counts::ZERO }.times(scores)?)?
-    };
+    let counts = core(&sizes, (node.element(0)?, node.element(1)?), node.given(&[3]))?;
+    let counts = counts.plus(soft_cap(node, &sizes)?)?;
     Ok(if node.has_input(6) { counts.at_most() } else { counts })
 }
 
@@ -145,10 +142,10 @@ fn rotated(node: &Node) -> Result<u64, OpError> {
     if node.int_or("rotary_embedding_dim", 0)? == 0 {
         return count(shape, "an input");
     }
-    let turning = Dim::Exact(positive(node, "rotary_embedding_dim")?);
+    let turning = Dim::Exact(node.positive("rotary_embedding_dim")?);
     let heads = match *shape {
         [batch, heads, tokens, _] => [batch, heads, tokens],
-        [batch, tokens, _] => [batch, tokens, Dim::Exact(positive(node, "num_heads")?)],
+        [batch, tokens, _] => [batch, tokens, Dim::Exact(node.positive("num_heads")?)],
         _ => return Err(OpError::Rank { input: 0, expected: "3 or 4", found: shape.len() }),
     };
     let [a, b, c] = heads;
@@ -160,28 +157,15 @@ pub fn rotate(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     Counts::alu(3).times(rotated(node)?)
 }
 
-/// Bytes of a table's rows that so many tokens look up: never more than the table.
-pub fn rows(node: &Node, table: usize, tokens: u64) -> Result<Bytes, OpError> {
-    let Some((_, row)) = node.shape(table)?.split_first() else { return Ok(Bytes::Whole) };
-    let touched = product(&[tokens, count(row, "a row of a table")?])?;
-    let elements = node.tensor(table)?.elements().bound().map_or(touched, |all| all.min(touched));
-    Ok(node.element(table)?.bytes(elements).map_or(Bytes::Whole, Bytes::Part))
-}
-
 fn rotary_traffic(node: &Node, at: &Rotary) -> Result<Moved, OpError> {
-    let mut read = vec![Bytes::Whole; 4];
     if node.has_input(at.positions) {
         let tokens = match *node.shape(0)? {
             [batch, _, tokens, _] | [batch, tokens, _] => count(&[batch, tokens], "the sequences")?,
             ref shape => return Err(OpError::Rank { input: 0, expected: "3 or 4", found: shape.len() }),
         };
-        for table in [at.cosines, at.sines] {
-            if let Some(bytes) = read.get_mut(table) {
-                *bytes = rows(node, table, tokens)?;
-            }
-        }
+        return traffic::looked_up(node, &[at.cosines, at.sines], tokens);
     }
-    Ok(Moved { read, written: vec![Bytes::Whole] })
+    Ok(Moved::whole())
 }
 
 /// The caches (inputs 1 and 2) are read at the positions (input 3) only, or as they are without them.
@@ -207,9 +191,9 @@ struct Linear {
 }
 
 fn linear(node: &Node) -> Result<Linear, OpError> {
-    let (q_heads, kv_heads) = (positive(node, "q_num_heads")?, positive(node, "kv_num_heads")?);
-    let [batch, tokens, q_hidden] = dims(node, 0, "3")?;
-    let [_, _, v_hidden] = dims(node, 2, "3")?;
+    let (q_heads, kv_heads) = (node.positive("q_num_heads")?, node.positive("kv_num_heads")?);
+    let [batch, tokens, q_hidden] = node.dims(0)?;
+    let [_, _, v_hidden] = node.dims(2)?;
     Ok(Linear {
         batch,
         tokens,
@@ -368,7 +352,7 @@ mod tests {
         assert_eq!(case().moved().read[1..3], [Bytes::Part(2 * 5 * 8 * 4); 2]);
         assert_eq!(case().attr("rotary_embedding_dim", 4).counts().alu, 3 * 2 * 8 * 5 * 4);
         let by_token = op("RotaryEmbedding", 23).f32(&[2, 5, 128]).f32(&[2, 5, 8]).f32(&[2, 5, 8]);
-        assert_eq!(by_token.moved().read[1..3], [Bytes::Whole; 2]);
+        assert_eq!(by_token.moved().read, []);
         let partial = by_token.attr("num_heads", 8).attr("rotary_embedding_dim", 4);
         assert_eq!(partial.counts().alu, 3 * 2 * 8 * 5 * 4);
     }

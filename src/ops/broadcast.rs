@@ -2,26 +2,78 @@
 
 use std::borrow::Cow;
 
-use super::node::{self, resolve_axis};
-use super::{Node, OpError};
-use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, TensorType, Type};
+use super::dims::{agree, resolve_axis};
+use super::{Node, OpError, small_tensor};
+use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, Shape, TensorType, Type};
+
+/// The shape of an element-wise operator over operands of these shapes (ONNX multidirectional broadcasting).
+///
+/// # Errors
+/// [`OpError::Mismatch`] where two known dimensions differ and neither is 1.
+pub fn broadcast(shapes: &[&[Dim]]) -> Result<Shape, OpError> {
+    let rank = shapes.iter().map(|shape| shape.len()).max().unwrap_or(0);
+    (0..rank)
+        .map(|position| {
+            let dims = shapes.iter().filter_map(|shape| {
+                let missing = rank - shape.len();
+                position.checked_sub(missing).and_then(|index| shape.get(index)).copied()
+            });
+            dims.clone().try_fold(Dim::Exact(1), broadcast_dim).map_err(|(a, b)| {
+                OpError::Mismatch(format!("dimensions {a} and {b} cannot be broadcast together"))
+            })
+        })
+        .collect()
+}
+
+/// One dimension of a broadcast; the pair that disagrees if there is one.
+fn broadcast_dim(a: Dim, b: Dim) -> Result<Dim, (Dim, Dim)> {
+    match (a, b) {
+        (Dim::Exact(1), other) | (other, Dim::Exact(1)) => Ok(other),
+        (Dim::Exact(m), Dim::Exact(n)) => {
+            if m == n {
+                Ok(a)
+            } else {
+                Err((a, b))
+            }
+        }
+        // A dimension that depends on data and meets a known one other than 1 must be that or 1.
+        (Dim::Exact(n), _) | (_, Dim::Exact(n)) => Ok(Dim::Exact(n)),
+        _ => Ok(a.join(b)),
+    }
+}
 
 /// A tensor of that element type, of the shape that all inputs broadcast to.
 ///
 /// Unranked where the rank of an input is not known. Errors: [`OpError::Mismatch`] where shapes do not fit.
 pub fn of_inputs(node: &Node, element: ElementType) -> Result<Type, OpError> {
-    let mut shapes = Vec::with_capacity(node.inputs.len());
-    for position in 0..node.inputs.len() {
+    of(node, 0..node.inputs.len(), element)
+}
+
+/// As [`of_inputs`], of the inputs at these positions.
+pub fn of(
+    node: &Node,
+    positions: impl IntoIterator<Item = usize>,
+    element: ElementType,
+) -> Result<Type, OpError> {
+    let mut shapes = Vec::new();
+    for position in positions {
         match operand_shape(node, position)? {
             Some(shape) => shapes.push(shape),
             None => return Ok(TensorType::unranked(element).into()),
         }
     }
     let shapes: Vec<&[Dim]> = shapes.iter().map(|shape| &**shape).collect();
-    Ok(TensorType::new(element, node::broadcast(&shapes)?).into())
+    Ok(TensorType::new(element, broadcast(&shapes)?).into())
 }
 
-/// That every further input broadcasts to the first one: it may lack dimensions, but adds none.
+/// Whether a shape broadcasts to another one: it may lack dimensions, but adds none.
+///
+/// Errors: [`OpError::Mismatch`] where the shapes do not broadcast at all.
+pub fn fits_onto(shape: &[Dim], onto: &[Dim]) -> Result<bool, OpError> {
+    Ok(agree(&broadcast(&[onto, shape])?, onto))
+}
+
+/// That every further input broadcasts to the first one, as [`fits_onto`].
 ///
 /// Errors: [`OpError::Mismatch`].
 pub fn onto_first(node: &Node) -> Result<(), OpError> {
@@ -29,8 +81,7 @@ pub fn onto_first(node: &Node) -> Result<(), OpError> {
     for (input, operand) in node.inputs.iter().enumerate().skip(1) {
         let tensor = operand.as_ref().and_then(|operand| operand.ty.tensor());
         let Some(shape) = tensor.and_then(|tensor| tensor.shape.as_deref()) else { continue };
-        let both = node::broadcast(&[first, shape])?;
-        if both.len() > first.len() || !both.iter().zip(first).all(|(a, b)| a.agrees_with(*b)) {
+        if !fits_onto(shape, first)? {
             return Err(OpError::Mismatch(format!("input {input} does not broadcast to input 0")));
         }
     }
@@ -66,20 +117,6 @@ fn operand_shape<'a>(node: &Node<'a>, position: usize) -> Result<Option<Cow<'a, 
     let mut aligned = shape.to_vec();
     aligned.extend(std::iter::repeat_n(Dim::Exact(1), trailing));
     Ok(Some(Cow::Owned(aligned)))
-}
-
-/// The dimensions of a tensor small enough to have values; `None` where one is not known.
-///
-/// Those beside a 0 are small too, so that any product of the dimensions can be walked.
-pub fn small_dims(shape: &[Dim]) -> Option<Vec<usize>> {
-    let product = |product: u64, dim: &Dim| product.checked_mul(dim.exact()?.max(1));
-    shape.iter().try_fold(1, product).filter(|product| *product <= MAX_ELEMENTS)?;
-    shape.iter().map(|dim| usize::try_from(dim.exact()?).ok()).collect()
-}
-
-/// The dimensions of an output, as [`small_dims`].
-pub fn small_output(outputs: &[Type], index: usize) -> Option<Vec<usize>> {
-    small_dims(outputs.get(index)?.tensor()?.shape.as_deref()?)
 }
 
 /// Where the elements of a tensor lie when it is broadcast to a larger shape.
@@ -134,6 +171,13 @@ pub fn evaluate(
     Ok(vec![broadcast_elements(&operands, outputs, f)])
 }
 
+/// The first output of an operator that repeats the elements of its first input.
+pub fn repeat(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
+    let operand = (Some(Cow::Borrowed(node.shape(0)?)), node.elements(0));
+    let only = |row: &[Scalar]| row.first().copied().unwrap_or(Scalar::Unknown);
+    Ok(vec![broadcast_elements(&[operand], outputs, only)])
+}
+
 /// The shape that an operand takes part with, and its elements, where they are known.
 type Operand<'a> = (Option<Cow<'a, [Dim]>>, Option<&'a [Scalar]>);
 
@@ -142,7 +186,7 @@ fn broadcast_elements(
     outputs: &[Type],
     f: impl Fn(&[Scalar]) -> Scalar,
 ) -> Option<Elements> {
-    let dims = small_output(outputs, 0)?;
+    let dims = small_tensor::output_sizes(outputs, 0)?;
     let count: usize = dims.iter().product();
     // What decides a shape has few operands; this bounds the time that a hostile model can take.
     let few = operands.len().checked_mul(count)? <= usize::try_from(MAX_ELEMENTS).ok()?.checked_mul(8)?;
@@ -151,7 +195,9 @@ fn broadcast_elements(
     }
     let operands: Vec<_> = operands
         .iter()
-        .map(|(shape, elements)| Some((Broadcast::new(&small_dims(shape.as_deref()?)?, &dims)?, *elements)))
+        .map(|(shape, elements)| {
+            Some((Broadcast::new(&small_tensor::sizes(shape.as_deref()?)?, &dims)?, *elements))
+        })
         .collect::<Option<_>>()?;
     let mut row = Vec::with_capacity(operands.len());
     let result = (0..count).map(|index| {
@@ -161,13 +207,7 @@ fn broadcast_elements(
         }));
         f(&row)
     });
-    known(result.collect())
-}
-
-/// The elements, unless there are some and none of them is known.
-pub fn known(elements: Elements) -> Option<Elements> {
-    let unknown = !elements.is_empty() && elements.iter().all(|scalar| *scalar == Scalar::Unknown);
-    (!unknown).then_some(elements)
+    small_tensor::known(result.collect())
 }
 
 #[cfg(test)]
@@ -181,12 +221,5 @@ mod tests {
         let row = Broadcast::new(&[2], &[2, 2]).unwrap();
         assert_eq!((0..4).map(|index| row.source(index)).collect::<Vec<_>>(), [0, 1, 0, 1]);
         assert!(Broadcast::new(&[3], &[2]).is_none());
-    }
-
-    #[test]
-    fn an_empty_tensor_with_a_huge_dimension_is_not_small() {
-        assert_eq!(small_dims(&[Dim::Exact(u64::MAX), Dim::Exact(0)]), None);
-        assert_eq!(small_dims(&[Dim::Exact(4), Dim::Exact(0)]), Some(vec![4, 0]));
-        assert_eq!(small_dims(&[Dim::AtMost(4)]), None);
     }
 }

@@ -1,11 +1,12 @@
 //! Conversion of a tensor to another element type.
 
-use super::{Node, OpError, broadcast, scalar};
-use crate::tensor::{ElementType, Elements, TensorType, Type};
+use super::elementwise::same_shape;
+use super::{Node, OpError, scalar, small_tensor};
+use crate::tensor::{ElementType, Elements, Type};
 
 /// `Cast` and `BitCast`: the input's shape with the type that `to` names.
 pub fn cast_type(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![TensorType { element: target(node)?, shape: node.tensor(0)?.shape.clone() }.into()])
+    same_shape(node, target(node)?)
 }
 
 /// `BitCast`: both types must have the same width.
@@ -19,30 +20,26 @@ pub fn bit_cast_type(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// `CastLike`: the first input's shape with the second input's type.
 pub fn cast_like_type(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![TensorType { element: node.element(1)?, shape: node.tensor(0)?.shape.clone() }.into()])
+    same_shape(node, node.element(1)?)
 }
 
 /// The elements converted to the output's type.
 pub fn convert(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let to = outputs.first().and_then(Type::tensor).map(|tensor| tensor.element);
     let converted = node.elements(0).zip(to).and_then(|(elements, to)| {
-        broadcast::known(elements.iter().map(|element| scalar::cast(*element, to)).collect())
+        small_tensor::known(elements.iter().map(|element| scalar::cast(*element, to)).collect())
     });
     Ok(vec![converted])
 }
 
 /// The attribute `to`: a number, before opset 6 a name.
 fn target(node: &Node) -> Result<ElementType, OpError> {
-    let unknown = |found: String| OpError::Attribute {
-        name: "to",
-        problem: format!("is {found}, which names no element type"),
-    };
     if node.version < 6 {
         let name = node.str_or("to", "")?;
-        return by_name(name).ok_or_else(|| unknown(format!("\"{name}\"")));
+        let problem = || format!("is \"{name}\", which names no element type");
+        return by_name(name).ok_or_else(|| OpError::Attribute { name: "to", problem: problem() });
     }
-    let code = node.int("to")?.ok_or(OpError::MissingAttribute("to"))?;
-    i32::try_from(code).ok().and_then(ElementType::from_onnx).ok_or_else(|| unknown(code.to_string()))
+    node.element_type("to")?.ok_or(OpError::MissingAttribute("to"))
 }
 
 /// The element type that `TensorProto.DataType` names so: `FLOAT`, `INT64`.
@@ -60,6 +57,7 @@ mod tests {
     use crate::ops::Counts;
     use crate::ops::testing::op;
     use crate::tensor::Scalar::{Bool, Float, Int};
+    use crate::tensor::TensorType;
 
     #[test]
     fn the_target_is_a_number_and_was_a_name() {

@@ -2,10 +2,12 @@
 //!
 //! Padding counts as work: a real kernel multiplies the zeros.
 
-use super::node::{self, Node, OpError, arithmetic, count, product, shared};
+use super::dims::{self, count, divided, product, shared};
+use super::elementwise::SILU;
+use super::int_list::IntList;
 use super::window::Window;
-use super::{Counts, Type};
-use crate::tensor::{Dim, ElementType, Scalar, Shape, TensorType, elements};
+use super::{Counts, Node, OpError, Type};
+use crate::tensor::{Dim, ElementType, Shape, TensorType, elements};
 
 /// Positions of input and weights, for the operators that share one rule.
 #[derive(Clone, Copy)]
@@ -42,11 +44,7 @@ impl<'a> Operands<'a> {
         if spatial.is_empty() {
             return Err(rank(at.input, shape.len()));
         }
-        let group = node.int_or("group", 1)?;
-        let group = u64::try_from(group)
-            .ok()
-            .filter(|group| *group > 0)
-            .ok_or_else(|| OpError::Attribute { name: "group", problem: format!("is {group}") })?;
+        let group = if node.any("group").is_some() { node.positive("group")? } else { 1 };
         Ok(Self {
             batch: *batch,
             channels: *channels,
@@ -65,12 +63,7 @@ impl<'a> Operands<'a> {
             self.second.times(Dim::Exact(self.group)),
             "the input's channels and the weights'",
         )?;
-        if self.first.exact().is_some_and(|maps| !maps.is_multiple_of(self.group)) {
-            return Err(OpError::Mismatch(format!(
-                "{} output channels do not divide into {} groups",
-                self.first, self.group
-            )));
-        }
+        divided(self.first, self.group, "the number of output channels")?;
         let positions = Window::of_weights(node, self.kernel)?.positions(self.spatial)?;
         Ok([self.batch, self.first].into_iter().chain(positions).collect())
     }
@@ -96,14 +89,14 @@ fn one(element: ElementType, shape: Shape) -> Vec<Type> {
 
 /// `X [N, C, D…]`, `W [M, C/group, K…]` to `Y [N, M, O…]` of the input's type.
 ///
-/// Source: ONNX `Conv`, opset 22.
+/// Source: ONNX `Conv` and, its offsets and mask aside, `DeformConv`, opset 22.
 pub fn conv(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(one(node.element(0)?, Operands::of(node, PLAIN)?.convolved(node)?))
 }
 
 /// One multiply-accumulate for each weight an output sees: `E·(C/group)·K`; a bias is one addition more.
 pub fn conv_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let each = node::output_count(outputs, 0)?;
+    let each = dims::output_count(outputs, 0)?;
     contraction(node, PLAIN, each)?.plus(bias(node, 2, each)?)
 }
 
@@ -118,8 +111,8 @@ pub fn conv_transpose(node: &Node) -> Result<Vec<Type>, OpError> {
 ///
 /// Overlapping windows are summed within the multiply-accumulates.
 pub fn conv_transpose_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let each = node::input_count(node, 0)?;
-    contraction(node, PLAIN, each)?.plus(bias(node, 2, node::output_count(outputs, 0)?)?)
+    let each = node.count(0)?;
+    contraction(node, PLAIN, each)?.plus(bias(node, 2, dims::output_count(outputs, 0)?)?)
 }
 
 /// As Conv, to int32.
@@ -131,7 +124,7 @@ pub fn conv_integer(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// As Conv; each zero point given costs one integer correction an output.
 pub fn conv_integer_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let each = node::output_count(outputs, 0)?;
+    let each = dims::output_count(outputs, 0)?;
     let zero_points = [2, 3].into_iter().filter(|index| node.has_input(*index)).count();
     let corrections = Counts::int(each).times(zero_points as u64)?;
     Ok(contraction(node, PLAIN, each)?.plus(corrections)?.by_formula())
@@ -146,7 +139,7 @@ pub fn qlinear_conv(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// As Conv, two zero-point corrections an output, an integer addition with a bias, and [`REQUANTIZE`].
 pub fn qlinear_conv_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let each = node::output_count(outputs, 0)?;
+    let each = dims::output_count(outputs, 0)?;
     let corrections = if node.has_input(8) { 3 } else { 2 };
     contraction(node, QUANTIZED, each)?
         .plus(Counts::int(corrections).plus(REQUANTIZE)?.times(each)?)
@@ -157,19 +150,12 @@ pub fn qlinear_conv_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpErro
 /// round and clip on both sides.
 pub const REQUANTIZE: Counts = Counts { alu: 2, int: 3, ..Counts::ZERO };
 
-/// `X [N, C, D…]`, `W [M, C/group, K…]`, offsets and mask to `Y [N, M, O…]`.
-///
-/// Source: ONNX `DeformConv`, opset 22.
-pub fn deform_conv(node: &Node) -> Result<Vec<Type>, OpError> {
-    conv(node)
-}
-
 /// As Conv, and for each input element under each window an interpolation between `2^d` neighbours (two
 /// operations a neighbour, one more with a mask), and eight operations for the coordinates of each offset.
 pub fn deform_conv_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let operands = Operands::of(node, PLAIN)?;
-    let each = node::output_count(outputs, 0)?;
-    let [_, _, positions @ ..] = node::output_shape(outputs, 0)? else {
+    let each = dims::output_count(outputs, 0)?;
+    let [_, _, positions @ ..] = dims::output_shape(outputs, 0)? else {
         return Err(OpError::UnknownSize("an output"));
     };
     let windows = product(&[
@@ -201,8 +187,8 @@ pub fn corners(axes: usize, points: u64) -> Result<u64, OpError> {
 /// Source: ONNX `CausalConvWithState`, opset 27.
 pub fn causal_conv(node: &Node) -> Result<Vec<Type>, OpError> {
     let element = node.element(0)?;
-    let [batch, channels, length] = three(node, 0)?;
-    let [maps, _, kernel] = three(node, 1)?;
+    let [batch, channels, length] = node.dims(0)?;
+    let [maps, _, kernel] = node.dims(1)?;
     shared(channels, maps, "the input's channels and the weights'")?;
     let state = kernel.map(|k| k.checked_sub(1));
     Ok([length, state]
@@ -213,11 +199,10 @@ pub fn causal_conv(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// `B·C·L·k` multiply-accumulates; a bias is one addition, SiLU the work of a Swish, an output.
 pub fn causal_conv_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    const SWISH: Counts = Counts { alu: 3, div: 1, trans: 1, ..Counts::ZERO };
-    let each = node::output_count(outputs, 0)?;
+    let each = dims::output_count(outputs, 0)?;
     let activation = match node.str_or("activation", "none")? {
         "none" => Counts::ZERO,
-        "silu" | "swish" => SWISH,
+        "silu" | "swish" => SILU,
         other => {
             let problem = format!("is \"{other}\", not silu, swish or none");
             return Err(OpError::Attribute { name: "activation", problem });
@@ -226,43 +211,27 @@ pub fn causal_conv_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError
     contraction(node, PLAIN, each)?.plus(bias(node, 2, each)?)?.plus(activation.times(each)?)
 }
 
-fn three(node: &Node, input: usize) -> Result<[Dim; 3], OpError> {
-    let shape = node.shape(input)?;
-    shape.try_into().map_err(|_| OpError::Rank { input, expected: "3", found: shape.len() })
-}
-
 /// `input [N, C·∏block, L]` to the image `[N, C, D…]`, whose spatial sizes the second input gives.
 ///
 /// Source: ONNX `Col2Im`, opset 18.
 pub fn col2im(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [batch, columns, _] = three(node, 0)?;
+    let [batch, columns, _] = node.dims(0)?;
     let image = spatial_values(node, 1)?;
     let block = elements(&spatial_values(node, 2)?).exact();
     let channels = match block {
         Some(0) => {
             return Err(OpError::Value { input: 2, problem: "a block has no element".into() });
         }
-        Some(block) => {
-            if let Some(columns) = columns.exact()
-                && !columns.is_multiple_of(block)
-            {
-                return Err(OpError::Mismatch(format!(
-                    "{columns} columns do not divide into blocks of {block}"
-                )));
-            }
-            columns.map(|columns| Some(columns / block))
-        }
+        Some(block) => divided(columns, block, "the number of columns")?,
         None => Dim::Unknown,
     };
     Ok(one(node.element(0)?, [batch, channels].into_iter().chain(image).collect()))
 }
 
-/// Spatial sizes that an int64 vector gives; unknown ones where its value is not known but its length is.
+/// Spatial sizes that an int64 vector gives.
 fn spatial_values(node: &Node, input: usize) -> Result<Shape, OpError> {
-    if let Some(sizes) = node.elements(input) {
-        return Ok(sizes.iter().copied().map(Scalar::dim).collect());
-    }
-    node::vector_length(node, input).map(|length| vec![Dim::Unknown; length])
+    node.tensor(input)?;
+    IntList::input(node, input).shape(input)?.ok_or(OpError::UnknownSize("a rank"))
 }
 
 /// Each weight that one of `each` elements meets, once.
@@ -272,7 +241,7 @@ fn contraction(node: &Node, at: At, each: u64) -> Result<Counts, OpError> {
 }
 
 fn bias(node: &Node, input: usize, each: u64) -> Result<Counts, OpError> {
-    Ok(if node.has_input(input) { arithmetic(node.element(input)?, each) } else { Counts::ZERO })
+    Ok(if node.has_input(input) { Counts::arithmetic(node.element(input)?, each) } else { Counts::ZERO })
 }
 
 #[cfg(test)]
@@ -389,7 +358,7 @@ mod tests {
             ),
             (
                 op("Conv", 22).f32(&[1, 4, 8]).f32(&[3, 2, 3]).attr("group", 2),
-                "3 output channels do not divide into 2 groups",
+                "the number of output channels 3 is no multiple of 2",
             ),
             (
                 op("Conv", 22).f32(&[1, 3, 8]).f32(&[3, 3, 3]).attr("kernel_shape", &[5]),
@@ -405,7 +374,7 @@ mod tests {
             ),
             (
                 op("Col2Im", 18).f32(&[1, 13, 25]).ints(&[6, 7]).ints(&[2, 3]),
-                "13 columns do not divide into blocks of 6",
+                "the number of columns 13 is no multiple of 6",
             ),
         ] {
             assert_eq!(case.types().unwrap_err().to_string(), expected);

@@ -1,7 +1,7 @@
 //! Einstein summation: the equation, the shape it makes, and the cheapest order of pairwise products.
 
-use super::node::{Node, OpError, arithmetic, broadcast};
-use super::{Counts, Type};
+use super::broadcast::broadcast;
+use super::{Counts, Node, OpError, Type};
 use crate::tensor::{Dim, TensorType};
 
 /// With more operands than this, products are taken from left to right, as ONNX Runtime takes them; the
@@ -213,7 +213,7 @@ pub fn einsum_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     };
     let count = |n: u128| u64::try_from(n).map_err(|_| OpError::Overflow);
     let element = node.element(0)?;
-    let counts = arithmetic(element, count(total.alu)?);
+    let counts = Counts::arithmetic(element, count(total.alu)?);
     let counts = match count(total.macs)? {
         0 => counts,
         macs => Counts::macs(macs, element, node.element(1)?).plus(counts)?,

@@ -3,37 +3,39 @@
 //! Work is counted for each output element as the ONNX page of the operator writes its function; on integer
 //! tensors the whole function is one integer operation.
 
-use super::broadcast::{self, evaluate, known};
+use super::broadcast::{self, evaluate};
+use super::dims::{self, agree};
 use super::scalar::{self, Arithmetic, Interval};
-use super::{Counts, Node, OpError, node};
+use super::{Counts, Node, OpError, small_tensor};
 use crate::tensor::{ElementType, Elements, Scalar, TensorType, Type};
 
-type Types = Result<Vec<Type>, OpError>;
-type ValuesOf = Result<Vec<Option<Elements>>, OpError>;
-type Count = Result<Counts, OpError>;
-
 /// One output of the type of the first input.
-pub fn same_as_input(node: &Node) -> Types {
+pub fn same_as_input(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![node.tensor(0)?.clone().into()])
 }
 
+/// One output of the shape of the first input, with another element type.
+pub fn same_shape(node: &Node, element: ElementType) -> Result<Vec<Type>, OpError> {
+    Ok(vec![TensorType { element, shape: node.tensor(0)?.shape.clone() }.into()])
+}
+
 /// One output of the shape that all inputs broadcast to, all of one element type.
-pub fn same_elements(node: &Node) -> Types {
+pub fn same_elements(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![broadcast::of_inputs(node, broadcast::common_element(node, 0)?)?])
 }
 
 /// `Pow`: the exponent may be of another element type.
-pub fn pow_type(node: &Node) -> Types {
+pub fn pow_type(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![broadcast::of_inputs(node, node.element(0)?)?])
 }
 
 /// `Identity`: sequences and optionals pass too.
-pub fn identity_type(node: &Node) -> Types {
+pub fn identity_type(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![node.ty(0)?.clone()])
 }
 
 /// `PRelu`: the slope broadcasts to the input. Before opset 7 it has one element, or one a channel.
-pub fn prelu_type(node: &Node) -> Types {
+pub fn prelu_type(node: &Node) -> Result<Vec<Type>, OpError> {
     broadcast::common_element(node, 0)?;
     if node.version >= 7 {
         broadcast::onto_first(node)?;
@@ -42,18 +44,24 @@ pub fn prelu_type(node: &Node) -> Types {
 }
 
 /// `Dropout`: the output and its mask, which was of the input's type before opset 10.
-pub fn dropout_type(node: &Node) -> Types {
-    let data = node.tensor(0)?;
-    let mask = if node.version < 10 { data.element } else { ElementType::Bool };
-    Ok(vec![data.clone().into(), TensorType { element: mask, shape: data.shape.clone() }.into()])
+pub fn dropout_type(node: &Node) -> Result<Vec<Type>, OpError> {
+    let mask = if node.version < 10 { node.element(0)? } else { ElementType::Bool };
+    with_mask(node, mask)
+}
+
+/// The input's type, and a mask of its shape.
+pub fn with_mask(node: &Node, mask: ElementType) -> Result<Vec<Type>, OpError> {
+    let mut types = same_as_input(node)?;
+    types.extend(same_shape(node, mask)?);
+    Ok(types)
 }
 
 /// `SwiGLU`: both inputs have the output's shape.
-pub fn swiglu_type(node: &Node) -> Types {
+pub fn swiglu_type(node: &Node) -> Result<Vec<Type>, OpError> {
     broadcast::common_element(node, 0)?;
     let (gate, linear) = (node.tensor(0)?, node.tensor(1)?);
     if let (Some(a), Some(b)) = (&gate.shape, &linear.shape)
-        && (a.len() != b.len() || !a.iter().zip(b).all(|(a, b)| a.agrees_with(*b)))
+        && !agree(a, b)
     {
         return Err(OpError::Mismatch("inputs 0 and 1 have different shapes".into()));
     }
@@ -61,17 +69,17 @@ pub fn swiglu_type(node: &Node) -> Types {
 }
 
 /// The input's value under another name.
-pub fn identity(node: &Node, _: &[Type]) -> ValuesOf {
+pub fn identity(node: &Node, _: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     Ok(vec![node.elements(0).map(<[Scalar]>::to_vec)])
 }
 
 /// `Dropout` outside training.
-pub fn dropout(node: &Node, outputs: &[Type]) -> ValuesOf {
+pub fn dropout(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     if training(node)? { Ok(vec![None]) } else { identity(node, outputs) }
 }
 
 /// A function of each floating-point element.
-pub fn map_floats(node: &Node, f: fn(f64) -> f64) -> ValuesOf {
+pub fn map_floats(node: &Node, f: fn(f64) -> f64) -> Result<Vec<Option<Elements>>, OpError> {
     let element = node.element(0)?;
     map(node, |scalar| match scalar {
         Scalar::Float(x) => scalar::float(element, f(x)),
@@ -80,7 +88,11 @@ pub fn map_floats(node: &Node, f: fn(f64) -> f64) -> ValuesOf {
 }
 
 /// A function of each number; on integers it must be monotone from 0 on.
-pub fn map_numbers(node: &Node, ints: fn(i128) -> i128, floats: fn(f64) -> f64) -> ValuesOf {
+pub fn map_numbers(
+    node: &Node,
+    ints: fn(i128) -> i128,
+    floats: fn(f64) -> f64,
+) -> Result<Vec<Option<Elements>>, OpError> {
     let element = node.element(0)?;
     map(node, |scalar| match scalar {
         Scalar::Float(x) => scalar::float(element, floats(x)),
@@ -88,12 +100,14 @@ pub fn map_numbers(node: &Node, ints: fn(i128) -> i128, floats: fn(f64) -> f64) 
     })
 }
 
-fn map(node: &Node, f: impl Fn(Scalar) -> Scalar) -> ValuesOf {
-    Ok(vec![node.elements(0).and_then(|all| known(all.iter().map(|scalar| f(*scalar)).collect()))])
+fn map(node: &Node, f: impl Fn(Scalar) -> Scalar) -> Result<Vec<Option<Elements>>, OpError> {
+    Ok(vec![
+        node.elements(0).and_then(|all| small_tensor::known(all.iter().map(|scalar| f(*scalar)).collect())),
+    ])
 }
 
 /// An operation folded over all operands.
-pub fn fold(node: &Node, outputs: &[Type], operation: Arithmetic) -> ValuesOf {
+pub fn fold(node: &Node, outputs: &[Type], operation: Arithmetic) -> Result<Vec<Option<Elements>>, OpError> {
     let element = node.element(0)?;
     evaluate(node, outputs, |row| {
         row.iter().copied().reduce(|a, b| operation.apply(element, a, b)).unwrap_or(Scalar::Unknown)
@@ -101,7 +115,7 @@ pub fn fold(node: &Node, outputs: &[Type], operation: Arithmetic) -> ValuesOf {
 }
 
 /// `Mean`: the sum divided by the number of operands.
-pub fn mean_value(node: &Node, outputs: &[Type]) -> ValuesOf {
+pub fn mean_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let element = node.element(0)?;
     let divisor = Scalar::Int(i64::try_from(node.inputs.len()).unwrap_or(i64::MAX));
     let divisor = scalar::cast(divisor, element);
@@ -113,14 +127,14 @@ pub fn mean_value(node: &Node, outputs: &[Type]) -> ValuesOf {
 }
 
 /// `Mod`: by truncation with `fmod`, else by floor.
-pub fn modulo_value(node: &Node, outputs: &[Type]) -> ValuesOf {
+pub fn modulo_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let element = node.element(0)?;
     let f = if node.int_or("fmod", 0)? == 0 { scalar::floor_mod } else { scalar::truncated_mod };
     evaluate(node, outputs, |row| pair(row, |a, b| f(element, a, b)))
 }
 
 /// `Pow`.
-pub fn pow_value(node: &Node, outputs: &[Type]) -> ValuesOf {
+pub fn pow_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let element = node.element(0)?;
     evaluate(node, outputs, |row| pair(row, |a, b| scalar::pow(element, a, b)))
 }
@@ -133,7 +147,7 @@ fn pair(row: &[Scalar], f: impl Fn(Scalar, Scalar) -> Scalar) -> Scalar {
 }
 
 /// `Clip`: `Min(max, Max(input, min))`. The bounds are attributes before opset 11.
-pub fn clip_value(node: &Node, _: &[Type]) -> ValuesOf {
+pub fn clip_value(node: &Node, _: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let element = node.element(0)?;
     let bound = |position: usize, name| -> Result<Option<Scalar>, OpError> {
         if node.version < 11 {
@@ -153,46 +167,46 @@ pub fn clip_value(node: &Node, _: &[Type]) -> ValuesOf {
 }
 
 /// So many operations for each output element if it is floating-point, one if it is an integer.
-fn each_output(node: &Node, outputs: &[Type], float: Counts) -> Count {
+fn each_output(node: &Node, outputs: &[Type], float: Counts) -> Result<Counts, OpError> {
     let each = if node.element(0)?.is_float() { float } else { Counts::int(1) };
-    each.times(node::output_count(outputs, 0)?)
+    each.times(dims::output_count(outputs, 0)?)
 }
 
 /// One arithmetic operation an element.
-pub fn arithmetic(node: &Node, outputs: &[Type]) -> Count {
+pub fn arithmetic(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     each_output(node, outputs, Counts::alu(1))
 }
 
 /// One division an element.
-pub fn division(node: &Node, outputs: &[Type]) -> Count {
+pub fn division(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     each_output(node, outputs, Counts::div(1))
 }
 
 /// `Mod`: `a - floor(a / b) · b`.
-pub fn modulo(node: &Node, outputs: &[Type]) -> Count {
+pub fn modulo(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     each_output(node, outputs, Counts { div: 1, alu: 2, ..Counts::ZERO })
 }
 
 /// [`LEAKY_RELU`], of operators that take integers too.
-pub fn leaky_relu(node: &Node, outputs: &[Type]) -> Count {
+pub fn leaky_relu(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     each_output(node, outputs, LEAKY_RELU)
 }
 
 /// `Sum`, `Max`, `Min`: one operation less than there are operands.
-pub fn fold_work(node: &Node, outputs: &[Type]) -> Count {
+pub fn fold_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let operations = u64::try_from(node.inputs.len()).map_err(|_| OpError::Overflow)?.saturating_sub(1);
     arithmetic(node, outputs)?.times(operations)
 }
 
 /// `Mean`: a sum and a division.
-pub fn mean(node: &Node, outputs: &[Type]) -> Count {
+pub fn mean(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     fold_work(node, outputs)?.plus(division(node, outputs)?)
 }
 
 /// `Pow`: one transcendental function, unless a known exponent makes it a product, a root or a reciprocal.
 ///
 /// The shortcuts are those that compilers and runtimes take: x², x³, √x, 1/√x, 1/x.
-pub fn pow(node: &Node, outputs: &[Type]) -> Count {
+pub fn pow(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let exponents = node.floats(1).unwrap_or_default();
     let one_exponent = exponents.first().copied().filter(|first| exponents.iter().all(|x| x == first));
     let each = match one_exponent {
@@ -205,7 +219,7 @@ pub fn pow(node: &Node, outputs: &[Type]) -> Count {
 }
 
 /// `Clip`: one comparison for each bound that is given.
-pub fn clip(node: &Node, outputs: &[Type]) -> Count {
+pub fn clip(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let given = |position, name| {
         if node.version < 11 { node.any(name).is_some() } else { node.has_input(position) }
     };
@@ -214,7 +228,7 @@ pub fn clip(node: &Node, outputs: &[Type]) -> Count {
 }
 
 /// `Gelu`: `x / 2 · (1 + erf(x / √2))`, or with `approximate` its form with tanh.
-pub fn gelu(node: &Node, outputs: &[Type]) -> Count {
+pub fn gelu(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let each = match node.str_or("approximate", "none")? {
         "none" => GELU,
         "tanh" => TANH_GELU,
@@ -225,28 +239,28 @@ pub fn gelu(node: &Node, outputs: &[Type]) -> Count {
             });
         }
     };
-    each.times(node::output_count(outputs, 0)?)
+    each.times(dims::output_count(outputs, 0)?)
 }
 
 /// `Swish`: `x · sigmoid(alpha · x)`.
-pub fn swish(node: &Node, outputs: &[Type]) -> Count {
+pub fn swish(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     #[allow(clippy::float_cmp, reason = "only the exact default leaves the product out")]
     let scaled = node.float_or("alpha", 1.0)? != 1.0;
     let products = Counts::alu(1 + u64::from(scaled));
-    SIGMOID.plus(products)?.times(node::output_count(outputs, 0)?)
+    SIGMOID.plus(products)?.times(dims::output_count(outputs, 0)?)
 }
 
 /// `SwiGLU`: `swish(a) · b`.
-pub fn swiglu(node: &Node, outputs: &[Type]) -> Count {
+pub fn swiglu(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     swish(node, outputs)?.plus(arithmetic(node, outputs)?)
 }
 
 /// `Dropout`: nothing outside training; in training a random number, a product and a scale an element.
-pub fn dropout_work(node: &Node, outputs: &[Type]) -> Count {
+pub fn dropout_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     if !training(node)? {
         return Ok(Counts::ZERO);
     }
-    Counts { rng: 1, alu: 2, ..Counts::ZERO }.times(node::output_count(outputs, 0)?)
+    Counts { rng: 1, alu: 2, ..Counts::ZERO }.times(dims::output_count(outputs, 0)?)
 }
 
 /// Whether a `Dropout` drops: what opset 12 and later say by an input that is known to be true.
@@ -258,6 +272,8 @@ fn training(node: &Node) -> Result<bool, OpError> {
 
 /// `1 / (1 + exp(-x))`.
 pub const SIGMOID: Counts = Counts { trans: 1, alu: 2, div: 1, ..Counts::ZERO };
+/// `x · sigmoid(x)`.
+pub const SILU: Counts = Counts { alu: 3, ..SIGMOID };
 /// `x < 0 ? alpha · x : x`; so too a threshold or a shrinkage.
 pub const LEAKY_RELU: Counts = Counts::alu(2);
 /// `x > 0 ? x : alpha · (exp(x) - 1)`; `Selu` counts the same.
@@ -282,14 +298,10 @@ pub const TANH_GELU: Counts = Counts { trans: 1, alu: 8, ..Counts::ZERO };
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::testing::op;
+    use crate::ops::testing::{ints, op};
     use crate::tensor::Dim;
     use ElementType::{Float16, Float32, Int64};
     use Scalar::{AtMost, Float, Int, Unknown};
-
-    fn ints(values: &[i64]) -> Option<Elements> {
-        Some(values.iter().copied().map(Int).collect())
-    }
 
     #[test]
     fn operands_broadcast_as_numpy_does() {

@@ -1,17 +1,9 @@
 //! Operators that read by index: Gather, GatherElements, GatherND, ReverseSequence.
 
-use super::grid::{self, Grid};
-use super::node::{Node, OpError, output_bytes, resolve_axis, shared};
-use super::{Bytes, Moved};
+use super::dims::{resolve_axis, shared};
+use super::small_tensor::{self, SmallTensor};
+use super::{Node, OpError};
 use crate::tensor::{Elements, Scalar, Shape, TensorType, Type};
-
-/// The bytes of an operator that touches a part of input 0: as many as it writes, and never more than
-/// there are. The other inputs are read whole.
-pub fn touched(node: &Node, outputs: &[Type]) -> Result<Moved, OpError> {
-    let written = output_bytes(outputs, 0)?;
-    let there = node.ty(0)?.bytes().bound().unwrap_or(u64::MAX);
-    Ok(Moved { read: vec![Bytes::Part(written.min(there))], written: vec![Bytes::Whole] })
-}
 
 /// Gather. `data [D0, …]` and `indices [I…]` to data's dimensions with `axis` replaced by `I…`.
 ///
@@ -32,11 +24,11 @@ pub fn gather_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements
     let Some((data, indices, sizes)) = gathered(node, outputs) else { return Ok(vec![None]) };
     let axis = resolve_axis(node.int_or("axis", 0)?, data.sizes.len())?;
     check_indices(node, data.sizes.get(axis).copied())?;
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let (before, rest) = position.split_at_checked(axis)?;
         let (place, behind) = rest.split_at_checked(indices.sizes.len())?;
         let Scalar::Int(index) = indices.at(place)? else { return Some(Scalar::Unknown) };
-        let index = grid::index_in(index, *data.sizes.get(axis)?)?;
+        let index = small_tensor::index_in(index, *data.sizes.get(axis)?)?;
         data.at(&[before, &[index], behind].concat())
     })])
 }
@@ -60,10 +52,10 @@ pub fn gather_elements_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option
     let Some((data, indices, sizes)) = gathered(node, outputs) else { return Ok(vec![None]) };
     let axis = resolve_axis(node.int_or("axis", 0)?, data.sizes.len())?;
     check_indices(node, data.sizes.get(axis).copied())?;
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let Scalar::Int(index) = indices.at(position)? else { return Some(Scalar::Unknown) };
-        let index = grid::index_in(index, *data.sizes.get(axis)?)?;
-        data.at(&grid::with(position, axis, index))
+        let index = small_tensor::index_in(index, *data.sizes.get(axis)?)?;
+        data.at(&small_tensor::with(position, axis, index))
     })])
 }
 
@@ -101,14 +93,14 @@ pub fn gather_nd_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Eleme
     let Some((data, indices, sizes)) = gathered(node, outputs) else { return Ok(vec![None]) };
     let batch_dims = batch_dims(node)?;
     let Some((depth, places)) = indices.sizes.split_last() else { return Ok(vec![None]) };
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let (place, rest) = position.split_at_checked(places.len())?;
         let mut source = place.get(..batch_dims)?.to_vec();
         for at in 0..*depth {
             let Scalar::Int(index) = indices.at(&[place, &[at]].concat())? else {
                 return Some(Scalar::Unknown);
             };
-            source.push(grid::index_in(index, *data.sizes.get(source.len())?)?);
+            source.push(small_tensor::index_in(index, *data.sizes.get(source.len())?)?);
         }
         source.extend_from_slice(rest);
         data.at(&source)
@@ -125,8 +117,12 @@ fn batch_dims(node: &Node) -> Result<usize, OpError> {
 }
 
 /// Known data, known indices and the dimensions of the output.
-fn gathered<'a>(node: &Node<'a>, outputs: &[Type]) -> Option<(Grid<'a>, Grid<'a>, Vec<usize>)> {
-    Some((Grid::known(node, 0)?, Grid::known(node, 1)?, grid::output_sizes(outputs, 0)?))
+fn gathered<'a>(node: &Node<'a>, outputs: &[Type]) -> Option<(SmallTensor<'a>, SmallTensor<'a>, Vec<usize>)> {
+    Some((
+        SmallTensor::known(node, 0)?,
+        SmallTensor::known(node, 1)?,
+        small_tensor::output_sizes(outputs, 0)?,
+    ))
 }
 
 /// # Errors
@@ -134,7 +130,7 @@ fn gathered<'a>(node: &Node<'a>, outputs: &[Type]) -> Option<(Grid<'a>, Grid<'a>
 fn check_indices(node: &Node, size: Option<usize>) -> Result<(), OpError> {
     let size = size.unwrap_or(0);
     let mut indices = node.elements(1).unwrap_or_default().iter().filter_map(|index| index.int());
-    match indices.find(|index| grid::index_in(*index, size).is_none()) {
+    match indices.find(|index| small_tensor::index_in(*index, size).is_none()) {
         Some(index) => {
             let problem = format!("index {index} is outside a dimension of {size}");
             Err(OpError::Value { input: 1, problem })
@@ -145,14 +141,11 @@ fn check_indices(node: &Node, size: Option<usize>) -> Result<(), OpError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::op;
+    use super::super::Bytes;
+    use super::super::testing::{ints, op};
     use super::*;
     use crate::tensor::Dim::{AtMost, Exact};
     use crate::tensor::ElementType::{Float32, Int64};
-
-    fn ints(elements: &[i64]) -> Option<Elements> {
-        Some(elements.iter().copied().map(Scalar::Int).collect())
-    }
 
     #[test]
     fn gather_replaces_its_axis_by_the_shape_of_the_indices() {
@@ -182,7 +175,6 @@ mod tests {
         // 6 of 1,000 rows of 64 floats, and all 6 indices.
         let rows = op("Gather", 13).f32(&[1000, 64]).input(Int64, &[2, 3]).moved();
         assert_eq!(rows.read, [Bytes::Part(6 * 64 * 4)]);
-        assert_eq!(rows.written, [Bytes::Whole]);
         // 6 times one of two rows: no more than the table.
         let types = op("Gather", 13).f32(&[2, 64]).input(Int64, &[2, 3]).moved();
         assert_eq!(types.read, [Bytes::Part(2 * 64 * 4)]);

@@ -1,26 +1,9 @@
 //! Operators that make data: constants, ranges, unit matrices and random numbers.
 
-use super::grid;
-use super::list::List;
-use super::node::{Attribute, Node, OpError, input_count, output_count};
-use super::{Bytes, Counts, Moved};
-use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, Shape, TensorType, Type};
-
-/// The outputs are written; inputs give sizes and types only.
-pub fn written_only(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    Ok(Moved { read: vec![Bytes::Part(0); node.inputs.len()], written: vec![] })
-}
-
-/// An element type that an attribute names by its ONNX number.
-///
-/// # Errors
-/// [`OpError::Attribute`] for a number that is no element type.
-pub fn dtype(node: &Node, name: &'static str) -> Result<Option<ElementType>, OpError> {
-    let unknown = |code: i64| OpError::Attribute { name, problem: format!("{code} is no element type") };
-    let element =
-        |code: i64| i32::try_from(code).ok().and_then(ElementType::from_onnx).ok_or_else(|| unknown(code));
-    node.int(name)?.map(element).transpose()
-}
+use super::dims::output_count;
+use super::int_list::IntList;
+use super::{Attribute, Counts, Node, OpError, small_tensor};
+use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, TensorType, Type};
 
 /// Constant: the tensor in its attribute. A list is a vector, a single value a scalar.
 ///
@@ -81,18 +64,16 @@ const CONSTANT_ATTRIBUTES: [&str; 8] = [
 pub fn constant_of_shape(node: &Node) -> Result<Vec<Type>, OpError> {
     node.tensor(0)?;
     let element = filling(node)?.0;
-    let dims = List::input(node, 0);
-    let Some(dims) = dims.elements() else { return Ok(vec![TensorType::unranked(element).into()]) };
-    if let Some(n) = dims.iter().filter_map(|dim| dim.int()).find(|n| *n < 0) {
-        return Err(OpError::Value { input: 0, problem: format!("it has a dimension {n}") });
-    }
-    Ok(vec![TensorType::new(element, dims.iter().map(|dim| dim.dim()).collect::<Shape>()).into()])
+    Ok(vec![TensorType { element, shape: IntList::input(node, 0).shape(0)? }.into()])
 }
 
 /// The elements of a small [`constant_of_shape`].
 pub fn constant_of_shape_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let filling = filling(node)?.1;
-    Ok(vec![grid::output_sizes(outputs, 0).and_then(|sizes| grid::fill(&sizes, |_| Some(filling)))])
+    Ok(vec![
+        small_tensor::output_sizes(outputs, 0)
+            .and_then(|sizes| small_tensor::fill(&sizes, |_| Some(filling))),
+    ])
 }
 
 fn filling(node: &Node) -> Result<(ElementType, Scalar), OpError> {
@@ -158,8 +139,7 @@ fn range_length(node: &Node, element: ElementType) -> Result<Dim, OpError> {
 
 /// Start, limit and delta.
 fn bounds(node: &Node) -> [Scalar; 3] {
-    [0, 1, 2]
-        .map(|input| node.elements(input).and_then(<[Scalar]>::first).copied().unwrap_or(Scalar::Unknown))
+    [0, 1, 2].map(|input| node.scalar(input))
 }
 
 /// Rounds a result to the type it is computed in.
@@ -170,11 +150,11 @@ fn round(x: f64, element: ElementType) -> f64 {
 
 /// The numbers of a small [`range`].
 pub fn range_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let Some(sizes) = grid::output_sizes(outputs, 0) else { return Ok(vec![None]) };
+    let Some(sizes) = small_tensor::output_sizes(outputs, 0) else { return Ok(vec![None]) };
     let element = node.element(0)?;
     let narrow = matches!(element, ElementType::Float16 | ElementType::Bfloat16);
     let [start, _, delta] = bounds(node);
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let &[index] = position else { return None };
         let index = i64::try_from(index).ok()?;
         match (start, delta) {
@@ -195,8 +175,7 @@ pub fn range_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>
 /// Source: our own formula; ONNX `Range` leaves open how `start + i · delta` is computed.
 pub fn range_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let numbers = output_count(outputs, 0)?;
-    let counts = if node.element(0)?.is_float() { Counts::alu(numbers) } else { Counts::int(numbers) };
-    Ok(counts.by_formula())
+    Ok(Counts::arithmetic(node.element(0)?, numbers).by_formula())
 }
 
 /// The shape of input 0, of the type that `dtype` names or else the input's: EyeLike, RandomNormalLike,
@@ -205,7 +184,7 @@ pub fn range_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
 /// Source: ONNX `EyeLike`, `RandomNormalLike`, `RandomUniformLike`, `Bernoulli`, opset 22.
 pub fn like_input(node: &Node) -> Result<Vec<Type>, OpError> {
     let input = node.tensor(0)?;
-    let element = dtype(node, "dtype")?.unwrap_or(input.element);
+    let element = node.element_type("dtype")?.unwrap_or(input.element);
     Ok(vec![TensorType { element, shape: input.shape.clone() }.into()])
 }
 
@@ -221,16 +200,16 @@ pub fn eye_like(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// Ones on the diagonal `k`, zeros elsewhere.
 pub fn eye_like_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let Some(sizes) = grid::output_sizes(outputs, 0) else { return Ok(vec![None]) };
+    let Some(sizes) = small_tensor::output_sizes(outputs, 0) else { return Ok(vec![None]) };
     let diagonal = node.int_or("k", 0)?;
-    let element = dtype(node, "dtype")?.map_or_else(|| node.element(0), Ok)?;
-    let (zero, one) = match grid::zero(element) {
+    let element = node.element_type("dtype")?.map_or_else(|| node.element(0), Ok)?;
+    let (zero, one) = match small_tensor::zero(element) {
         zero @ Scalar::Int(_) => (zero, Scalar::Int(1)),
         zero @ Scalar::Float(_) => (zero, Scalar::Float(1.0)),
         zero @ Scalar::Bool(_) => (zero, Scalar::Bool(true)),
         unknown => (unknown, unknown),
     };
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let &[row, column] = position else { return None };
         let above = i64::try_from(column).ok()?.checked_sub(i64::try_from(row).ok()?)?;
         Some(if above == diagonal { one } else { zero })
@@ -243,7 +222,7 @@ pub fn eye_like_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elemen
 pub fn random(node: &Node) -> Result<Vec<Type>, OpError> {
     let name = "shape";
     let dims = node.int_list(name)?.ok_or(OpError::MissingAttribute(name))?;
-    let element = dtype(node, "dtype")?.unwrap_or(ElementType::Float32);
+    let element = node.element_type("dtype")?.unwrap_or(ElementType::Float32);
     let dims: Option<Vec<u64>> = dims.iter().map(|n| u64::try_from(*n).ok()).collect();
     let dims = dims.ok_or_else(|| OpError::Attribute { name, problem: "has a negative dimension".into() })?;
     Ok(vec![TensorType::exact(element, &dims).into()])
@@ -262,7 +241,7 @@ pub fn multinomial(node: &Node) -> Result<Vec<Type>, OpError> {
         Some(shape) => return Err(OpError::Rank { input: 0, expected: "2", found: shape.len() }),
         None => Dim::Unknown,
     };
-    let element = dtype(node, "dtype")?.unwrap_or(ElementType::Int32);
+    let element = node.element_type("dtype")?.unwrap_or(ElementType::Int32);
     Ok(vec![TensorType::new(element, [batch, Dim::Exact(samples)]).into()])
 }
 
@@ -270,19 +249,16 @@ pub fn multinomial(node: &Node) -> Result<Vec<Type>, OpError> {
 ///
 /// Source: our own formula; ONNX `Multinomial` leaves the algorithm open.
 pub fn multinomial_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let sums = Counts::alu(input_count(node, 0)?);
+    let sums = Counts::alu(node.count(0)?);
     Ok(Counts::rng(output_count(outputs, 0)?).plus(sums)?.by_formula())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::op;
+    use super::super::Bytes;
+    use super::super::testing::{ints, op};
     use super::*;
     use ElementType::{Bool, Float32, Int32, Int64};
-
-    fn ints(elements: &[i64]) -> Option<Elements> {
-        Some(elements.iter().copied().map(Scalar::Int).collect())
-    }
 
     fn tensor(element: ElementType, dims: &[u64], elements: &[Scalar]) -> Attribute<'static> {
         Attribute::Tensor(TensorType::exact(element, dims), Some(elements.to_vec()))

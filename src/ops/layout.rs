@@ -1,15 +1,12 @@
 //! Operators that move data without looking at it: Transpose, Concat, Split, Expand, Tile, DepthToSpace,
 //! SpaceToDepth, Trilu.
 
-use super::grid::{self, Grid};
-use super::list::List;
-use super::node::{Node, OpError, at_most, broadcast, part_of, resolve_axis, shared};
+use super::broadcast::{self, broadcast};
+use super::dims::{at_most, divided, part_of, resolve_axis, shared};
+use super::int_list::IntList;
+use super::small_tensor::{self, SmallTensor};
+use super::{Node, OpError};
 use crate::tensor::{Dim, Elements, Scalar, Shape, TensorType, Type};
-
-/// The type of input 0: for operators that change elements in place.
-pub fn as_input(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![node.tensor(0)?.clone().into()])
-}
 
 /// Transpose. Dimension i of the output is dimension `perm[i]` of the input.
 ///
@@ -24,11 +21,12 @@ pub fn transpose(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The elements that [`transpose`] moves.
 pub fn transpose_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let (Some(data), Some(sizes)) = (Grid::known(node, 0), grid::output_sizes(outputs, 0)) else {
+    let (Some(data), Some(sizes)) = (SmallTensor::known(node, 0), small_tensor::output_sizes(outputs, 0))
+    else {
         return Ok(vec![None]);
     };
     let perm = permutation(node, sizes.len())?;
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let mut source = vec![0; position.len()];
         for (axis, index) in perm.iter().zip(position) {
             *source.get_mut(*axis)? = *index;
@@ -97,17 +95,18 @@ pub fn concat(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The elements that [`concat`] puts one after the other.
 pub fn concat_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let Some(sizes) = grid::output_sizes(outputs, 0) else { return Ok(vec![None]) };
+    let Some(sizes) = small_tensor::output_sizes(outputs, 0) else { return Ok(vec![None]) };
     let axis = resolve_axis(concat_axis(node)?, sizes.len())?;
-    let parts: Option<Vec<_>> = (0..node.inputs.len()).map(|index| Grid::known_or_not(node, index)).collect();
+    let parts: Option<Vec<_>> =
+        (0..node.inputs.len()).map(|index| SmallTensor::known_or_not(node, index)).collect();
     let Some(parts) = parts else { return Ok(vec![None]) };
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let mut index = *position.get(axis)?;
         for part in &parts {
             let size = *part.sizes.get(axis)?;
             match index.checked_sub(size) {
                 Some(behind) => index = behind,
-                None => return part.at(&grid::with(position, axis, index)),
+                None => return part.at(&small_tensor::with(position, axis, index)),
             }
         }
         None
@@ -144,12 +143,12 @@ pub fn split(node: &Node) -> Result<Vec<Type>, OpError> {
 fn split_lengths(node: &Node, dim: Dim) -> Result<Vec<Dim>, OpError> {
     let parts = node.outputs.len();
     let list = match node.version {
-        ..2 if node.has_input(1) => List::input(node, 1),
-        ..13 => List::attribute(node, "split")?,
-        _ => List::input(node, 1),
+        ..2 if node.has_input(1) => IntList::input(node, 1),
+        ..13 => IntList::attribute(node, "split")?,
+        _ => IntList::input(node, 1),
     };
     match list {
-        List::Elements(lengths) => {
+        IntList::Elements(lengths) => {
             if lengths.len() != parts {
                 let lengths = lengths.len();
                 return Err(OpError::Mismatch(format!("{lengths} lengths for {parts} outputs")));
@@ -172,8 +171,8 @@ fn split_lengths(node: &Node, dim: Dim) -> Result<Vec<Dim>, OpError> {
             }
             Ok(lengths)
         }
-        List::Unknown => Ok(vec![part_of(dim); parts]),
-        List::LeftOut => equal_parts(node, dim),
+        IntList::Unknown => Ok(vec![part_of(dim); parts]),
+        IntList::LeftOut => equal_parts(node, dim),
     }
 }
 
@@ -199,16 +198,16 @@ fn equal_parts(node: &Node, dim: Dim) -> Result<Vec<Dim>, OpError> {
 
 /// The elements of each part that [`split`] makes.
 pub fn split_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let Some(data) = Grid::known(node, 0) else { return Ok(vec![None; outputs.len()]) };
+    let Some(data) = SmallTensor::known(node, 0) else { return Ok(vec![None; outputs.len()]) };
     let axis = resolve_axis(node.int_or("axis", 0)?, data.sizes.len())?;
     let mut start = Some(0usize);
     let parts = (0..outputs.len()).map(|output| {
-        let sizes = grid::output_sizes(outputs, output);
+        let sizes = small_tensor::output_sizes(outputs, output);
         let length = sizes.as_ref().and_then(|sizes| sizes.get(axis)).copied();
         let first = start;
         start = first.zip(length).and_then(|(first, length)| first.checked_add(length));
-        grid::fill(&sizes?, |position| {
-            data.at(&grid::with(position, axis, position.get(axis)?.checked_add(first?)?))
+        small_tensor::fill(&sizes?, |position| {
+            data.at(&small_tensor::with(position, axis, position.get(axis)?.checked_add(first?)?))
         })
     });
     Ok(parts.collect())
@@ -220,27 +219,15 @@ pub fn split_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>
 pub fn expand(node: &Node) -> Result<Vec<Type>, OpError> {
     let input = node.tensor(0)?;
     node.tensor(1)?;
-    let target = List::input(node, 1);
-    let (Some(shape), Some(target)) = (&input.shape, target.elements()) else {
+    let (Some(shape), Some(target)) = (&input.shape, IntList::input(node, 1).shape(1)?) else {
         return Ok(vec![TensorType::unranked(input.element).into()]);
     };
-    if let Some(n) = target.iter().filter_map(|size| size.int()).find(|n| *n < 0) {
-        return Err(OpError::Value { input: 1, problem: format!("it has a dimension {n}") });
-    }
-    let target: Shape = target.iter().map(|size| size.dim()).collect();
     Ok(vec![TensorType::new(input.element, broadcast(&[shape, &target])?).into()])
 }
 
 /// The elements that [`expand`] repeats.
 pub fn expand_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let (Some(data), Some(sizes)) = (Grid::known(node, 0), grid::output_sizes(outputs, 0)) else {
-        return Ok(vec![None]);
-    };
-    Ok(vec![grid::fill(&sizes, |position| {
-        let behind = position.get(position.len().checked_sub(data.sizes.len())?..)?;
-        let source = behind.iter().zip(&data.sizes).map(|(index, size)| if *size == 1 { 0 } else { *index });
-        data.at(&source.collect::<Vec<_>>())
-    })])
+    broadcast::repeat(node, outputs)
 }
 
 /// Tile: each dimension times its number of repeats.
@@ -260,12 +247,11 @@ fn tile_repeats(node: &Node, rank: usize) -> Result<Vec<Dim>, OpError> {
     if node.version < 6 {
         // Both are of the type of the data, floating-point.
         let single = |index| {
-            let element = node.elements(index).and_then(<[Scalar]>::first).copied();
-            element.and_then(|element| match element {
-                #[allow(clippy::cast_possible_truncation, reason = "a whole number in a float")]
+            #[allow(clippy::cast_possible_truncation, reason = "a whole number in a float")]
+            match node.scalar(index) {
                 Scalar::Float(x) => Some(x as i64),
                 other => other.int(),
-            })
+            }
         };
         let tiles = single(1).and_then(|n| u64::try_from(n).ok()).map_or(Dim::Unknown, Dim::Exact);
         node.tensor(2)?;
@@ -273,7 +259,7 @@ fn tile_repeats(node: &Node, rank: usize) -> Result<Vec<Dim>, OpError> {
         let axis = resolve_axis(axis, rank)?;
         return Ok((0..rank).map(|at| if at == axis { tiles } else { Dim::Exact(1) }).collect());
     }
-    let repeats = List::input(node, 1);
+    let repeats = IntList::input(node, 1);
     let Some(repeats) = repeats.elements() else { return Ok(vec![Dim::Unknown; rank]) };
     if repeats.len() != rank {
         let repeats = repeats.len();
@@ -287,10 +273,11 @@ fn tile_repeats(node: &Node, rank: usize) -> Result<Vec<Dim>, OpError> {
 
 /// The elements that [`tile`] repeats.
 pub fn tile_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let (Some(data), Some(sizes)) = (Grid::known(node, 0), grid::output_sizes(outputs, 0)) else {
+    let (Some(data), Some(sizes)) = (SmallTensor::known(node, 0), small_tensor::output_sizes(outputs, 0))
+    else {
         return Ok(vec![None]);
     };
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let source = position.iter().zip(&data.sizes).map(|(index, size)| index.checked_rem(*size));
         data.at(&source.collect::<Option<Vec<_>>>()?)
     })])
@@ -300,22 +287,28 @@ pub fn tile_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>
 ///
 /// Source: ONNX `DepthToSpace`, opset 28. Errors: [`OpError::Rank`], [`OpError::Mismatch`].
 pub fn depth_to_space(node: &Node) -> Result<Vec<Type>, OpError> {
-    let (element, blocksize) = (node.element(0)?, blocksize(node)?);
+    let (element, blocksize) = (node.element(0)?, node.positive("blocksize")?);
     let block = blocksize.checked_mul(blocksize).ok_or(OpError::Overflow)?;
     let [n, c, h, w] = image(node)?;
     let wider = |dim: Dim| dim.times(Dim::Exact(blocksize));
-    Ok(vec![TensorType::new(element, [n, divide(c, block)?, wider(h), wider(w)]).into()])
+    Ok(vec![TensorType::new(element, [n, divided(c, block, "a dimension")?, wider(h), wider(w)]).into()])
 }
 
 /// SpaceToDepth. `[N, C, H, W]` to `[N, C·b², H/b, W/b]`.
 ///
 /// Source: ONNX `SpaceToDepth`, opset 28. Errors: [`OpError::Rank`], [`OpError::Mismatch`].
 pub fn space_to_depth(node: &Node) -> Result<Vec<Type>, OpError> {
-    let (element, blocksize) = (node.element(0)?, blocksize(node)?);
+    let (element, blocksize) = (node.element(0)?, node.positive("blocksize")?);
     let block = blocksize.checked_mul(blocksize).ok_or(OpError::Overflow)?;
     let [n, c, h, w] = image(node)?;
     let deeper = c.times(Dim::Exact(block));
-    Ok(vec![TensorType::new(element, [n, deeper, divide(h, blocksize)?, divide(w, blocksize)?]).into()])
+    Ok(vec![
+        TensorType::new(
+            element,
+            [n, deeper, divided(h, blocksize, "a dimension")?, divided(w, blocksize, "a dimension")?],
+        )
+        .into(),
+    ])
 }
 
 fn image(node: &Node) -> Result<[Dim; 4], OpError> {
@@ -327,39 +320,19 @@ fn image(node: &Node) -> Result<[Dim; 4], OpError> {
     })
 }
 
-fn blocksize(node: &Node) -> Result<u64, OpError> {
-    let name = "blocksize";
-    let size = node.int(name)?.ok_or(OpError::MissingAttribute(name))?;
-    u64::try_from(size)
-        .ok()
-        .filter(|size| *size > 0)
-        .ok_or_else(|| OpError::Attribute { name, problem: format!("is {size}, not positive") })
-}
-
-fn divide(dim: Dim, divisor: u64) -> Result<Dim, OpError> {
-    if dim.exact().is_some_and(|n| !n.is_multiple_of(divisor)) {
-        return Err(OpError::Mismatch(format!("dimension {dim} is no multiple of {divisor}")));
-    }
-    Ok(dim.map(|n| n.checked_div(divisor)))
-}
-
 /// The elements that Trilu keeps, on one side of the diagonal `k`, and zeros elsewhere.
 ///
 /// Source: ONNX `Trilu`, opset 14.
 pub fn trilu_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let diagonal = if node.has_input(1) {
-        node.elements(1).and_then(<[Scalar]>::first).and_then(|k| k.int())
-    } else {
-        Some(0)
-    };
+    let diagonal = if node.has_input(1) { node.scalar(1).int() } else { Some(0) };
     let (Some(data), Some(sizes), Some(diagonal)) =
-        (Grid::known(node, 0), grid::output_sizes(outputs, 0), diagonal)
+        (SmallTensor::known(node, 0), small_tensor::output_sizes(outputs, 0), diagonal)
     else {
         return Ok(vec![None]);
     };
     let upper = node.int_or("upper", 1)? != 0;
-    let zero = grid::zero(node.element(0)?);
-    Ok(vec![grid::fill(&sizes, |position| {
+    let zero = small_tensor::zero(node.element(0)?);
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let &[.., row, column] = position else { return None };
         let above = i64::try_from(column).ok()?.checked_sub(i64::try_from(row).ok()?)?;
         let kept = if upper { above >= diagonal } else { above <= diagonal };
@@ -369,14 +342,10 @@ pub fn trilu_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::op;
+    use super::super::testing::{ints, op};
     use super::*;
     use crate::tensor::ElementType::{Float32, Int64};
     use Dim::{AtMost, Exact, Unknown};
-
-    fn ints(elements: &[i64]) -> Option<Elements> {
-        Some(elements.iter().copied().map(Scalar::Int).collect())
-    }
 
     #[test]
     fn transpose_permutes_dimensions_and_elements() {

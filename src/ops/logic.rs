@@ -1,31 +1,33 @@
 //! Comparison, boolean logic, bits, and selection by a condition.
 
 use super::broadcast::{self, evaluate};
+use super::elementwise::same_shape;
 use super::scalar::{self, Interval};
-use super::{Node, OpError};
-use crate::tensor::{ElementType, Elements, Scalar, TensorType, Type};
-
-type Types = Result<Vec<Type>, OpError>;
-type ValuesOf = Result<Vec<Option<Elements>>, OpError>;
+use super::{Node, OpError, small_tensor};
+use crate::tensor::{ElementType, Elements, Scalar, Type};
 
 /// Truth values of the shape that both inputs broadcast to.
-pub fn comparison_type(node: &Node) -> Types {
+pub fn comparison_type(node: &Node) -> Result<Vec<Type>, OpError> {
     broadcast::common_element(node, 0)?;
     Ok(vec![broadcast::of_inputs(node, ElementType::Bool)?])
 }
 
 /// `IsInf`, `IsNaN`: truth values of the input's shape.
-pub fn test_type(node: &Node) -> Types {
-    Ok(vec![TensorType { element: ElementType::Bool, shape: node.tensor(0)?.shape.clone() }.into()])
+pub fn test_type(node: &Node) -> Result<Vec<Type>, OpError> {
+    same_shape(node, ElementType::Bool)
 }
 
 /// `Where`: the shape that condition and both choices broadcast to.
-pub fn where_type(node: &Node) -> Types {
+pub fn where_type(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![broadcast::of_inputs(node, broadcast::common_element(node, 1)?)?])
 }
 
 /// A comparison of two operands, where it is known.
-pub fn compare(node: &Node, outputs: &[Type], holds: fn(Scalar, Scalar) -> Option<bool>) -> ValuesOf {
+pub fn compare(
+    node: &Node,
+    outputs: &[Type],
+    holds: fn(Scalar, Scalar) -> Option<bool>,
+) -> Result<Vec<Option<Elements>>, OpError> {
     evaluate(node, outputs, |row| match row {
         [a, b] => holds(*a, *b).map_or(Scalar::Unknown, Scalar::Bool),
         _ => Scalar::Unknown,
@@ -54,9 +56,9 @@ pub fn xor(a: Scalar, b: Scalar) -> Option<bool> {
 }
 
 /// A test of each element.
-pub fn test(node: &Node, holds: impl Fn(Scalar) -> Option<bool>) -> ValuesOf {
+pub fn test(node: &Node, holds: impl Fn(Scalar) -> Option<bool>) -> Result<Vec<Option<Elements>>, OpError> {
     let result = |all: &[Scalar]| {
-        broadcast::known(
+        small_tensor::known(
             all.iter().map(|scalar| holds(*scalar).map_or(Scalar::Unknown, Scalar::Bool)).collect(),
         )
     };
@@ -64,14 +66,18 @@ pub fn test(node: &Node, holds: impl Fn(Scalar) -> Option<bool>) -> ValuesOf {
 }
 
 /// `IsInf`: infinities of the signs that the attributes ask for.
-pub fn is_infinite(node: &Node, _: &[Type]) -> ValuesOf {
+pub fn is_infinite(node: &Node, _: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let negative = node.int_or("detect_negative", 1)? != 0;
     let positive = node.int_or("detect_positive", 1)? != 0;
     test(node, |scalar| scalar.float().map(|x| x.is_infinite() && if x < 0.0 { negative } else { positive }))
 }
 
 /// An operation on the bits of two integers.
-pub fn bitwise(node: &Node, outputs: &[Type], operation: fn(i128, i128) -> i128) -> ValuesOf {
+pub fn bitwise(
+    node: &Node,
+    outputs: &[Type],
+    operation: fn(i128, i128) -> i128,
+) -> Result<Vec<Option<Elements>>, OpError> {
     let element = node.element(0)?;
     evaluate(node, outputs, |row| match row {
         [a, b] => exact_pair(*a, *b).map_or(Scalar::Unknown, |(a, b)| scalar::int(element, operation(a, b))),
@@ -84,7 +90,7 @@ fn exact_pair(a: Scalar, b: Scalar) -> Option<(i128, i128)> {
 }
 
 /// `BitShift`: a shift by the width or more leaves nothing but the sign.
-pub fn bit_shift(node: &Node, outputs: &[Type]) -> ValuesOf {
+pub fn bit_shift(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     match node.str_or("direction", "")? {
         "LEFT" => bitwise(node, outputs, |a, b| a << distance(b)),
         "RIGHT" => bitwise(node, outputs, |a, b| a >> distance(b)),
@@ -102,7 +108,7 @@ fn distance(n: i128) -> u32 {
 }
 
 /// `Where`: one of the choices, or what both have in common where the condition is not known.
-pub fn select(node: &Node, outputs: &[Type]) -> ValuesOf {
+pub fn select(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     evaluate(node, outputs, |row| match row {
         [condition, yes, no] => match condition.bool() {
             Some(true) => *yes,
@@ -118,6 +124,7 @@ mod tests {
     use super::*;
     use crate::ops::Counts;
     use crate::ops::testing::op;
+    use crate::tensor::TensorType;
     use ElementType::{Bool as Truth, Float32, Int8, Int64, Uint8};
     use Scalar::{AtMost, Bool, Float, Int, Unknown};
 

@@ -1,8 +1,8 @@
 //! Matrix products with numpy's broadcasting, in floating point and in integers, and determinants.
 
 use super::conv::REQUANTIZE;
-use super::node::{self, Node, OpError, arithmetic, broadcast, count, product, shared};
-use super::{Counts, Type};
+use super::dims::{self, count, product, shared};
+use super::{Counts, Node, OpError, Type, broadcast};
 use crate::tensor::{Dim, ElementType, Shape, TensorType};
 
 /// Positions of the two matrices.
@@ -42,7 +42,7 @@ impl Product {
             [batch @ .., k, n] => (batch, *k, Some(*n)),
         };
         let contracted = shared(k_a, k_b, "the columns of A and the rows of B")?;
-        let batch = broadcast(&[batch_a, batch_b])?;
+        let batch = broadcast::broadcast(&[batch_a, batch_b])?;
         Ok(Self { shape: batch.into_iter().chain(rows).chain(columns).collect(), contracted })
     }
 
@@ -51,9 +51,7 @@ impl Product {
     /// Source: ONNX `Gemm`, opset 13.
     fn of_gemm(node: &Node) -> Result<Self, OpError> {
         let matrix = |input, transposed| -> Result<(Dim, Dim), OpError> {
-            let [rows, columns] = *node.shape(input)? else {
-                return Err(OpError::Rank { input, expected: "2", found: node.shape(input)?.len() });
-            };
+            let [rows, columns] = node.dims(input)?;
             let swap = node.int_or(transposed, 0)? != 0;
             Ok(if swap { (columns, rows) } else { (rows, columns) })
         };
@@ -99,7 +97,7 @@ pub fn matmul_integer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let mut counts = Product::of(node, PLAIN)?.macs(node, PLAIN)?;
     for (zero_point, other) in [(2, PLAIN.b), (3, PLAIN.a)] {
         if node.has_input(zero_point) {
-            counts = counts.plus(Counts::int(node::input_count(node, other)?))?;
+            counts = counts.plus(Counts::int(node.count(other)?))?;
         }
     }
     Ok(counts.by_formula())
@@ -116,9 +114,9 @@ pub fn qlinear_matmul(node: &Node) -> Result<Vec<Type>, OpError> {
 pub fn qlinear_matmul_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     Product::of(node, QUANTIZED)?
         .macs(node, QUANTIZED)?
-        .plus(Counts::int(node::input_count(node, QUANTIZED.a)?))?
-        .plus(Counts::int(node::input_count(node, QUANTIZED.b)?))?
-        .plus(REQUANTIZE.times(node::output_count(outputs, 0)?)?)
+        .plus(Counts::int(node.count(QUANTIZED.a)?))?
+        .plus(Counts::int(node.count(QUANTIZED.b)?))?
+        .plus(REQUANTIZE.times(dims::output_count(outputs, 0)?)?)
         .map(Counts::by_formula)
 }
 
@@ -131,8 +129,7 @@ pub fn gemm(node: &Node) -> Result<Vec<Type>, OpError> {
         && let Some(c) = node.input(2).and_then(|operand| operand.ty.tensor()?.shape.as_deref())
     {
         // C broadcasts to the product, never the product to C.
-        let both = broadcast(&[c, &shape])?;
-        if both.len() != shape.len() || both.iter().zip(&shape).any(|(b, s)| !b.agrees_with(*s)) {
+        if !broadcast::fits_onto(c, &shape)? {
             return Err(OpError::Mismatch("C does not broadcast to the product of A and B".into()));
         }
     }
@@ -141,14 +138,14 @@ pub fn gemm(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// `M·N·K` multiply-accumulates; C is one addition an output, alpha and beta other than 1 a multiplication.
 pub fn gemm_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let each = node::output_count(outputs, 0)?;
+    let each = dims::output_count(outputs, 0)?;
     let added = node.has_input(2);
     let scaled = node.float_or("alpha", 1.0)? != 1.0;
     let scaled_c = added && node.float_or("beta", 1.0)? != 1.0;
     let per_output = [added, scaled, scaled_c].into_iter().map(u64::from).sum();
     Product::of_gemm(node)?
         .macs(node, PLAIN)?
-        .plus(arithmetic(node.element(0)?, product(&[each, per_output])?))
+        .plus(Counts::arithmetic(node.element(0)?, product(&[each, per_output])?))
 }
 
 /// `[…, n, n]` to `[…]`.
@@ -168,7 +165,7 @@ pub fn det_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let doubled = n.checked_mul(2).and_then(|n| n.checked_sub(1)).unwrap_or(0);
     let elimination = product(&[below, n, doubled])? / 3;
     let each = Counts { alu: elimination, div: product(&[n, below])? / 2, ..Counts::ZERO };
-    each.plus(Counts::alu(below))?.times(node::output_count(outputs, 0)?).map(Counts::by_formula)
+    each.plus(Counts::alu(below))?.times(dims::output_count(outputs, 0)?).map(Counts::by_formula)
 }
 
 /// Batch and side of square matrices.

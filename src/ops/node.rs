@@ -1,7 +1,6 @@
 //! What a rule sees of one node: its operands, its attributes and the version of its operator set.
 
-use super::Counts;
-use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type, elements};
+use crate::tensor::{Dim, ElementType, Elements, Scalar, TensorType, Type};
 
 /// Why a rule cannot say what a node makes or costs.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -154,6 +153,11 @@ impl<'a> Node<'a> {
         self.input(index).is_some()
     }
 
+    /// How many of these optional inputs are there.
+    pub fn given(&self, indices: &[usize]) -> u64 {
+        indices.iter().map(|index| u64::from(self.has_input(*index))).sum()
+    }
+
     /// Whether the node names the output at a position.
     pub fn has_output(&self, index: usize) -> bool {
         self.outputs.get(index).copied().unwrap_or(false)
@@ -191,6 +195,40 @@ impl<'a> Node<'a> {
         self.tensor(index)?.shape.as_deref().ok_or(OpError::UnknownRank(index))
     }
 
+    /// The dimensions of an input that must have `N` of them.
+    ///
+    /// # Errors
+    /// [`OpError::Rank`], and as [`Node::shape`].
+    pub fn dims<const N: usize>(&self, input: usize) -> Result<[Dim; N], OpError> {
+        const RANKS: [&str; 6] = ["0", "1", "2", "3", "4", "5"];
+        let shape = self.shape(input)?;
+        let expected = RANKS.get(N).copied().unwrap_or("more than 5");
+        <[Dim; N]>::try_from(shape).map_err(|_| OpError::Rank { input, expected, found: shape.len() })
+    }
+
+    /// The dimensions of an input but the last one, and that one.
+    ///
+    /// # Errors
+    /// [`OpError::Rank`] for a scalar, and as [`Node::shape`].
+    pub fn split_last(&self, input: usize) -> Result<(&'a [Dim], Dim), OpError> {
+        let scalar = OpError::Rank { input, expected: "at least 1", found: 0 };
+        self.shape(input)?.split_last().map(|(last, outer)| (outer, *last)).ok_or(scalar)
+    }
+
+    /// The most elements that an input can have.
+    ///
+    /// # Errors
+    /// [`OpError::UnknownSize`], and as [`Node::tensor`].
+    pub fn count(&self, input: usize) -> Result<u64, OpError> {
+        self.tensor(input)?.elements().bound().ok_or(OpError::UnknownSize("an input"))
+    }
+
+    /// The first element of an input, which is the only one where a number is asked for.
+    /// [`Scalar::Unknown`] if the input is left out or its value is not known.
+    pub fn scalar(&self, index: usize) -> Scalar {
+        self.elements(index).and_then(<[Scalar]>::first).copied().unwrap_or(Scalar::Unknown)
+    }
+
     /// The known elements of an input; `None` if the input is left out or its value is not known.
     /// Single elements may still be [`Scalar::Unknown`].
     pub fn elements(&self, index: usize) -> Option<&'a [Scalar]> {
@@ -226,6 +264,20 @@ impl<'a> Node<'a> {
         Ok(self.int(name)?.unwrap_or(default))
     }
 
+    /// The element type that an attribute gives by its ONNX number.
+    ///
+    /// # Errors
+    /// [`OpError::Attribute`] for a number that is no element type, and as [`Node::int`].
+    pub fn element_type(&self, name: &'static str) -> Result<Option<ElementType>, OpError> {
+        let named = |code: i64| {
+            i32::try_from(code).ok().and_then(ElementType::from_onnx).ok_or_else(|| OpError::Attribute {
+                name,
+                problem: format!("is {code}, which names no element type"),
+            })
+        };
+        self.int(name)?.map(named).transpose()
+    }
+
     /// A floating-point attribute with the operator's default.
     ///
     /// # Errors
@@ -237,6 +289,18 @@ impl<'a> Node<'a> {
                 _ => None,
             })?
             .unwrap_or(default))
+    }
+
+    /// A required attribute that must be a positive integer.
+    ///
+    /// # Errors
+    /// [`OpError::MissingAttribute`], or [`OpError::Attribute`] if it is no such number.
+    pub fn positive(&self, name: &'static str) -> Result<u64, OpError> {
+        let value = self.int(name)?.ok_or(OpError::MissingAttribute(name))?;
+        u64::try_from(value).ok().filter(|n| *n > 0).ok_or_else(|| OpError::Attribute {
+            name,
+            problem: format!("is {value}, expected a positive number"),
+        })
     }
 
     /// A string attribute with the operator's default.
@@ -280,202 +344,5 @@ impl<'a> Node<'a> {
                 read(value).ok_or_else(|| OpError::Attribute { name, problem: format!("is not {expected}") })
             })
             .transpose()
-    }
-}
-
-/// The position that an axis names in a tensor of that rank; negative axes count from the end.
-///
-/// # Errors
-/// [`OpError::Axis`] outside `-rank..rank`.
-pub fn resolve_axis(axis: i64, rank: usize) -> Result<usize, OpError> {
-    let outside = OpError::Axis { axis, rank };
-    let signed = i64::try_from(rank).map_err(|_| outside.clone())?;
-    let position = if axis < 0 { axis.checked_add(signed).ok_or(outside.clone())? } else { axis };
-    usize::try_from(position).ok().filter(|position| *position < rank).ok_or(outside)
-}
-
-/// The most elements that a tensor can have: what a count is made of.
-///
-/// # Errors
-/// [`OpError::UnknownSize`] naming `what` where there is no bound.
-pub fn count(shape: &[Dim], what: &'static str) -> Result<u64, OpError> {
-    elements(shape).bound().ok_or(OpError::UnknownSize(what))
-}
-
-/// The most elements of an output.
-///
-/// # Errors
-/// [`OpError::UnknownSize`].
-pub fn output_count(outputs: &[Type], index: usize) -> Result<u64, OpError> {
-    outputs
-        .get(index)
-        .and_then(Type::tensor)
-        .and_then(|tensor| tensor.elements().bound())
-        .ok_or(OpError::UnknownSize("an output"))
-}
-
-/// The most elements of an input.
-///
-/// # Errors
-/// [`OpError::UnknownSize`], and as [`Node::tensor`].
-pub fn input_count(node: &Node, index: usize) -> Result<u64, OpError> {
-    node.tensor(index)?.elements().bound().ok_or(OpError::UnknownSize("an input"))
-}
-
-/// The product of counts.
-///
-/// # Errors
-/// [`OpError::Overflow`].
-pub fn product(factors: &[u64]) -> Result<u64, OpError> {
-    if factors.contains(&0) {
-        return Ok(0);
-    }
-    factors.iter().try_fold(1u64, |product, n| product.checked_mul(*n)).ok_or(OpError::Overflow)
-}
-
-/// The shape of an element-wise operator over operands of these shapes (ONNX multidirectional broadcasting).
-///
-/// # Errors
-/// [`OpError::Mismatch`] where two known dimensions differ and neither is 1.
-pub fn broadcast(shapes: &[&[Dim]]) -> Result<Shape, OpError> {
-    let rank = shapes.iter().map(|shape| shape.len()).max().unwrap_or(0);
-    (0..rank)
-        .map(|position| {
-            let dims = shapes.iter().filter_map(|shape| {
-                let missing = rank - shape.len();
-                position.checked_sub(missing).and_then(|index| shape.get(index)).copied()
-            });
-            dims.clone().try_fold(Dim::Exact(1), broadcast_dim).map_err(|(a, b)| {
-                OpError::Mismatch(format!("dimensions {a} and {b} cannot be broadcast together"))
-            })
-        })
-        .collect()
-}
-
-/// One dimension of a broadcast; the pair that disagrees if there is one.
-fn broadcast_dim(a: Dim, b: Dim) -> Result<Dim, (Dim, Dim)> {
-    match (a, b) {
-        (Dim::Exact(1), other) | (other, Dim::Exact(1)) => Ok(other),
-        (Dim::Exact(m), Dim::Exact(n)) => {
-            if m == n {
-                Ok(a)
-            } else {
-                Err((a, b))
-            }
-        }
-        // A dimension that depends on data and meets a known one other than 1 must be that or 1.
-        (Dim::Exact(n), _) | (_, Dim::Exact(n)) => Ok(Dim::Exact(n)),
-        _ => Ok(a.join(b)),
-    }
-}
-
-/// One dimension that two operands share: the more precise of what is known of it.
-///
-/// # Errors
-/// [`OpError::Mismatch`] naming `what`, where both cannot be the same number.
-pub fn shared(a: Dim, b: Dim, what: &str) -> Result<Dim, OpError> {
-    if !a.agrees_with(b) {
-        return Err(OpError::Mismatch(format!("{what} are {a} and {b}")));
-    }
-    Ok(match (a, b) {
-        (Dim::AtMost(m), Dim::AtMost(n)) => Dim::AtMost(m.min(n)),
-        (Dim::Exact(_), _) | (_, Dim::Unknown) => a,
-        _ => b,
-    })
-}
-
-/// `n` additions, multiplications or comparisons of elements of that type: integers count apart.
-pub fn arithmetic(element: ElementType, n: u64) -> Counts {
-    if element.is_float() { Counts::alu(n) } else { Counts::int(n) }
-}
-
-/// The shape of an output, where its rank is known.
-///
-/// # Errors
-/// [`OpError::UnknownSize`].
-pub fn output_shape(outputs: &[Type], index: usize) -> Result<&[Dim], OpError> {
-    outputs
-        .get(index)
-        .and_then(Type::tensor)
-        .and_then(|tensor| tensor.shape.as_deref())
-        .ok_or(OpError::UnknownSize("an output"))
-}
-
-/// The number of elements of an input that is a vector, where that decides a rank.
-///
-/// # Errors
-/// [`OpError::Rank`] if it is no vector, [`OpError::UnknownSize`] if its length is not known, and
-/// [`OpError::Value`] if it is longer than any rank.
-pub fn vector_length(node: &Node, input: usize) -> Result<usize, OpError> {
-    /// More than any tensor has: what a claimed length may make us allocate.
-    const MOST: usize = 64;
-    let [length] = node.shape(input)? else {
-        return Err(OpError::Rank { input, expected: "1", found: node.shape(input)?.len() });
-    };
-    let length = length.exact().ok_or(OpError::UnknownSize("a rank"))?;
-    usize::try_from(length).ok().filter(|length| *length <= MOST).ok_or_else(|| OpError::Value {
-        input,
-        problem: format!("{length} elements are more than a tensor has dimensions"),
-    })
-}
-
-/// The dimensions of an input that must have `N` of them.
-///
-/// # Errors
-/// [`OpError::Rank`] with `expected` in words, and as [`Node::shape`].
-pub fn dims<const N: usize>(node: &Node, input: usize, expected: &'static str) -> Result<[Dim; N], OpError> {
-    let shape = node.shape(input)?;
-    <[Dim; N]>::try_from(shape).map_err(|_| OpError::Rank { input, expected, found: shape.len() })
-}
-
-/// A required attribute that must be a positive integer.
-///
-/// # Errors
-/// [`OpError::MissingAttribute`], or [`OpError::Attribute`] if it is no such number.
-pub fn positive(node: &Node, name: &'static str) -> Result<u64, OpError> {
-    let value = node.int(name)?.ok_or(OpError::MissingAttribute(name))?;
-    u64::try_from(value).ok().filter(|n| *n > 0).ok_or_else(|| OpError::Attribute {
-        name,
-        problem: format!("is {value}, expected a positive number"),
-    })
-}
-
-/// A dimension cut into equal parts.
-///
-/// # Errors
-/// [`OpError::Mismatch`] naming `what` if the parts cannot be equal.
-pub fn divided(dim: Dim, parts: u64, what: &str) -> Result<Dim, OpError> {
-    match dim {
-        Dim::Exact(n) if parts == 0 || !n.is_multiple_of(parts) => {
-            Err(OpError::Mismatch(format!("{what} {n} is no multiple of {parts}")))
-        }
-        _ => Ok(dim.map(|n| n.checked_div(parts))),
-    }
-}
-
-/// The most bytes of an output.
-///
-/// # Errors
-/// [`OpError::UnknownSize`].
-pub fn output_bytes(outputs: &[Type], index: usize) -> Result<u64, OpError> {
-    outputs.get(index).and_then(|ty| ty.bytes().bound()).ok_or(OpError::UnknownSize("an output"))
-}
-
-/// A dimension that is the smaller of a dimension and a number.
-pub fn at_most(dim: Dim, limit: u64) -> Dim {
-    match dim {
-        _ if limit == 0 => Dim::Exact(0),
-        Dim::Exact(n) => Dim::Exact(n.min(limit)),
-        Dim::AtMost(n) => Dim::AtMost(n.min(limit)),
-        Dim::Unknown => Dim::AtMost(limit),
-    }
-}
-
-/// A dimension that is a part of another: as much or less.
-pub fn part_of(dim: Dim) -> Dim {
-    match dim {
-        Dim::Exact(0) | Dim::AtMost(0) => Dim::Exact(0),
-        Dim::Exact(n) | Dim::AtMost(n) => Dim::AtMost(n),
-        Dim::Unknown => Dim::Unknown,
     }
 }

@@ -3,17 +3,14 @@
 //! The counts are conventions: the pages leave open how a mean and a variance are computed. Ours take two
 //! passes over the data, and for each group of elements that shares them, their divisions and a square root.
 
-use super::node::{self, count, product, resolve_axis};
+use super::dims::{self, agree, count, divided, product, resolve_axis, resolve_place};
 use super::{Counts, Node, OpError, broadcast};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
-
-type Types = Result<Vec<Type>, OpError>;
-type Count = Result<Counts, OpError>;
 
 /// `BatchNormalization`: the input's type, and in training the new statistics.
 ///
 /// `X [N, C, D…]`, the others `[C]` (before opset 9 with `spatial` 0 `[C, D…]`); an `X [N]` has one channel.
-pub fn batch_type(node: &Node) -> Types {
+pub fn batch_type(node: &Node) -> Result<Vec<Type>, OpError> {
     let x = node.tensor(0)?;
     if let Some(shape) = &x.shape
         && (node.version >= 9 || node.int_or("spatial", 1)? != 0)
@@ -38,7 +35,7 @@ fn vector_of(node: &Node, input: usize, channels: Dim) -> Result<(), OpError> {
 }
 
 /// `InstanceNormalization`: `input [N, C, D…]`, scale and bias `[C]`.
-pub fn instance_type(node: &Node) -> Types {
+pub fn instance_type(node: &Node) -> Result<Vec<Type>, OpError> {
     let x = node.tensor(0)?;
     if let Some(shape) = &x.shape {
         let channels = channels(shape)?;
@@ -52,34 +49,22 @@ fn channels(shape: &[Dim]) -> Result<Dim, OpError> {
 }
 
 /// `GroupNormalization`: `X [N, C, D…]`, scale and bias `[C]`, before opset 21 `[num_groups]`.
-pub fn group_type(node: &Node) -> Types {
+pub fn group_type(node: &Node) -> Result<Vec<Type>, OpError> {
     let x = node.tensor(0)?;
-    let groups = positive(node, "num_groups")?;
+    let groups = node.positive("num_groups")?;
     if let Some(shape) = &x.shape {
         let channels = channels(shape)?;
-        if channels.exact().is_some_and(|channels| channels % groups != 0) {
-            return Err(OpError::Mismatch(format!("{channels} channels do not divide into {groups} groups")));
-        }
+        divided(channels, groups, "the number of channels")?;
         let scaled = if node.version < 21 { Dim::Exact(groups) } else { channels };
         (1..3).try_for_each(|position| vector_of(node, position, scaled))?;
     }
     Ok(vec![x.clone().into()])
 }
 
-/// A required attribute that is at least 1.
-fn positive(node: &Node, name: &'static str) -> Result<u64, OpError> {
-    let n = node.int(name)?.ok_or(OpError::MissingAttribute(name))?;
-    let invalid = || OpError::Attribute { name, problem: format!("is {n}, expected at least 1") };
-    u64::try_from(n).ok().filter(|n| *n > 0).ok_or_else(invalid)
-}
-
 /// `LayerNormalization`: the input's type, and mean and inverse deviation with 1 from the axis on.
-pub fn layer_type(node: &Node) -> Types {
+pub fn layer_type(node: &Node) -> Result<Vec<Type>, OpError> {
     let x = node.tensor(0)?;
-    let stash = node.int_or("stash_type", 1)?;
-    let stash = i32::try_from(stash).ok().and_then(ElementType::from_onnx).ok_or_else(|| {
-        OpError::Attribute { name: "stash_type", problem: format!("is {stash}, which names no element type") }
-    })?;
+    let stash = node.element_type("stash_type")?.unwrap_or(ElementType::Float32);
     let statistics = match &x.shape {
         Some(shape) => {
             let axis = last_axis(node, shape.len())?;
@@ -98,7 +83,7 @@ fn last_axis(node: &Node, rank: usize) -> Result<usize, OpError> {
 }
 
 /// `RMSNormalization`: the input's shape with the scale's element type.
-pub fn rms_type(node: &Node) -> Types {
+pub fn rms_type(node: &Node) -> Result<Vec<Type>, OpError> {
     let x = node.tensor(0)?;
     if let Some(shape) = &x.shape {
         last_axis(node, shape.len())?;
@@ -108,7 +93,7 @@ pub fn rms_type(node: &Node) -> Types {
 }
 
 /// `LpNormalization`: the input's type; `p` is 1 or 2.
-pub fn lp_type(node: &Node) -> Types {
+pub fn lp_type(node: &Node) -> Result<Vec<Type>, OpError> {
     let x = node.tensor(0)?;
     if let Some(shape) = &x.shape {
         last_axis(node, shape.len())?;
@@ -120,13 +105,13 @@ pub fn lp_type(node: &Node) -> Types {
 }
 
 /// `LRN`: the input's type.
-pub fn local_response_type(node: &Node) -> Types {
-    positive(node, "size")?;
+pub fn local_response_type(node: &Node) -> Result<Vec<Type>, OpError> {
+    node.positive("size")?;
     Ok(vec![node.tensor(0)?.clone().into()])
 }
 
 /// `MeanVarianceNormalization`: the input's type; the axes must be its own.
-pub fn mean_variance_type(node: &Node) -> Types {
+pub fn mean_variance_type(node: &Node) -> Result<Vec<Type>, OpError> {
     let x = node.tensor(0)?;
     if let Some(shape) = &x.shape {
         kept_by_mean_variance(node, shape)?;
@@ -146,7 +131,7 @@ fn kept_by_mean_variance(node: &Node, shape: &[Dim]) -> Result<Shape, OpError> {
 }
 
 /// `Softmax`, `LogSoftmax`, `Hardmax`: the input's type.
-pub fn softmax_type(node: &Node) -> Types {
+pub fn softmax_type(node: &Node) -> Result<Vec<Type>, OpError> {
     let x = node.tensor(0)?;
     if let Some(shape) = &x.shape {
         softmax_groups(node, shape)?;
@@ -162,22 +147,20 @@ fn softmax_groups(node: &Node, shape: &[Dim]) -> Result<Shape, OpError> {
         groups.remove(last_axis(node, shape.len())?);
         return Ok(groups);
     }
-    let axis = node.int_or("axis", 1)?;
-    // The end of the shape is allowed: every element is then a group of its own.
-    let start =
-        if i64::try_from(shape.len()) == Ok(axis) { shape.len() } else { resolve_axis(axis, shape.len())? };
+    // At the end of the shape, every element is a group of its own.
+    let start = resolve_place(node.int_or("axis", 1)?, shape.len())?;
     Ok(shape.iter().take(start).copied().collect())
 }
 
 /// `NegativeLogLikelihoodLoss`: a scalar, or with `reduction` "none" a loss for each target.
-pub fn likelihood_loss_type(node: &Node) -> Types {
+pub fn likelihood_loss_type(node: &Node) -> Result<Vec<Type>, OpError> {
     let (scores, target) = (node.tensor(0)?, node.tensor(1)?);
     if let (Some(scores), Some(target)) = (&scores.shape, &target.shape) {
         let mut expected = scores.clone();
         if channels(scores).is_ok() {
             expected.remove(1);
         }
-        if expected.len() != target.len() || !expected.iter().zip(target).all(|(a, b)| a.agrees_with(*b)) {
+        if !agree(&expected, target) {
             return Err(OpError::Mismatch(
                 "the target has not the shape of the scores without classes".into(),
             ));
@@ -197,7 +180,7 @@ pub fn likelihood_loss_type(node: &Node) -> Types {
 }
 
 /// `SoftmaxCrossEntropyLoss`: the loss and the logarithms of the probabilities.
-pub fn cross_entropy_loss_type(node: &Node) -> Types {
+pub fn cross_entropy_loss_type(node: &Node) -> Result<Vec<Type>, OpError> {
     let mut types = likelihood_loss_type(node)?;
     types.push(node.tensor(0)?.clone().into());
     Ok(types)
@@ -205,8 +188,8 @@ pub fn cross_entropy_loss_type(node: &Node) -> Types {
 
 /// `BatchNormalization`: a product and a sum an element, as scale and offset fold into one pair a channel;
 /// in training as a normalisation, with two divisions a channel.
-pub fn batch(node: &Node, _: &[Type]) -> Count {
-    let elements = node::input_count(node, 0)?;
+pub fn batch(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let elements = node.count(0)?;
     let training = if node.version < 14 {
         // The mode is told by the outputs: statistics are only made in training.
         (1..5).any(|output| node.has_output(output))
@@ -216,39 +199,43 @@ pub fn batch(node: &Node, _: &[Type]) -> Count {
     if !training {
         return Counts::alu(2).times(elements);
     }
-    let channels = node::input_count(node, 3)?;
+    let channels = node.count(3)?;
     Ok(Counts::alu(5).times(elements)?.plus(Counts::div(2).times(channels)?)?.by_formula())
 }
 
 /// Mean, difference, square, variance and product for each element; mean, variance and root for each group.
-fn standardize(elements: u64, groups: u64) -> Count {
+pub fn standardize(elements: u64, groups: u64) -> Result<Counts, OpError> {
     Ok(Counts::alu(5).times(elements)?.plus(Counts::div(3).times(groups)?)?.by_formula())
 }
 
+/// Square, sum, product and scale for each element; mean and root for each group.
+pub fn scaled_rms(elements: u64, groups: u64) -> Result<Counts, OpError> {
+    Ok(Counts::alu(4).times(elements)?.plus(Counts::div(2).times(groups)?)?.by_formula())
+}
+
 /// A product and a sum an element, for as many of scale and bias as are there.
-fn affine(node: &Node, elements: u64) -> Count {
-    let operations = u64::from(node.has_input(1)) + u64::from(node.has_input(2));
-    Counts::alu(operations).times(elements)
+fn affine(node: &Node, elements: u64) -> Result<Counts, OpError> {
+    Counts::alu(node.given(&[1, 2])).times(elements)
 }
 
 /// `InstanceNormalization`: a group for each instance and channel.
-pub fn instance(node: &Node, _: &[Type]) -> Count {
-    let elements = node::input_count(node, 0)?;
+pub fn instance(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let elements = node.count(0)?;
     let groups: Shape = node.shape(0)?.iter().take(2).copied().collect();
     standardize(elements, count(&groups, "the channels")?)?.plus(affine(node, elements)?)
 }
 
 /// `GroupNormalization`: `num_groups` groups for each instance.
-pub fn group(node: &Node, _: &[Type]) -> Count {
-    let elements = node::input_count(node, 0)?;
+pub fn group(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let elements = node.count(0)?;
     let batch: Shape = node.shape(0)?.iter().take(1).copied().collect();
-    let groups = product(&[count(&batch, "the batch")?, positive(node, "num_groups")?])?;
+    let groups = product(&[count(&batch, "the batch")?, node.positive("num_groups")?])?;
     standardize(elements, groups)?.plus(affine(node, elements)?)
 }
 
 /// `LayerNormalization`: a group for each position before the axis.
-pub fn layer(node: &Node, _: &[Type]) -> Count {
-    let elements = node::input_count(node, 0)?;
+pub fn layer(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let elements = node.count(0)?;
     standardize(elements, groups_before_axis(node)?)?.plus(affine(node, elements)?)
 }
 
@@ -258,22 +245,21 @@ fn groups_before_axis(node: &Node) -> Result<u64, OpError> {
     count(&groups, "the groups")
 }
 
-/// `RMSNormalization`: square, sum and product for each element, mean and root for each group, and the scale.
-pub fn rms(node: &Node, _: &[Type]) -> Count {
-    let each_group = Counts::div(2).times(groups_before_axis(node)?)?;
-    Ok(Counts::alu(4).times(node::input_count(node, 0)?)?.plus(each_group)?.by_formula())
+/// `RMSNormalization`: a group for each position before the axis.
+pub fn rms(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    scaled_rms(node.count(0)?, groups_before_axis(node)?)
 }
 
 /// `MeanVarianceNormalization`: a group for each position of the axes that are kept.
-pub fn mean_variance(node: &Node, _: &[Type]) -> Count {
+pub fn mean_variance(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let kept = kept_by_mean_variance(node, node.shape(0)?)?;
-    standardize(node::input_count(node, 0)?, count(&kept, "the groups")?)
+    standardize(node.count(0)?, count(&kept, "the groups")?)
 }
 
 /// `LpNormalization`: two operations for the norm and a division for each element, for p = 2 a root for each
 /// group.
-pub fn lp(node: &Node, _: &[Type]) -> Count {
-    let each = Counts { alu: 2, div: 1, ..Counts::ZERO }.times(node::input_count(node, 0)?)?;
+pub fn lp(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let each = Counts { alu: 2, div: 1, ..Counts::ZERO }.times(node.count(0)?)?;
     if node.int_or("p", 2)? == 1 {
         return Ok(each);
     }
@@ -284,38 +270,37 @@ pub fn lp(node: &Node, _: &[Type]) -> Count {
 }
 
 /// `LRN`: squares and sums over `size` channels, a product, a power and a division for each element.
-pub fn local_response(node: &Node, outputs: &[Type]) -> Count {
-    let size = positive(node, "size")?;
+pub fn local_response(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    let size = node.positive("size")?;
     let alu = size.checked_mul(2).and_then(|n| n.checked_add(1)).ok_or(OpError::Overflow)?;
     let each = Counts { alu, trans: 1, div: 1, ..Counts::ZERO };
-    Ok(each.times(node::output_count(outputs, 0)?)?.by_formula())
+    Ok(each.times(dims::output_count(outputs, 0)?)?.by_formula())
 }
 
 /// Maximum, difference, exponential, sum and quotient for each element of a `Softmax`.
 pub const SOFTMAX: Counts = Counts { alu: 3, trans: 1, div: 1, ..Counts::ZERO }.by_formula();
 
 /// `LogSoftmax`: maximum, exponential, sum and two differences an element, a logarithm a group.
-pub fn log_softmax(node: &Node, _: &[Type]) -> Count {
+pub fn log_softmax(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let groups = softmax_groups(node, node.shape(0)?)?;
-    log_softmax_work(node::input_count(node, 0)?, count(&groups, "the groups")?)
+    log_softmax_work(node.count(0)?, count(&groups, "the groups")?)
 }
 
-fn log_softmax_work(elements: u64, groups: u64) -> Count {
+fn log_softmax_work(elements: u64, groups: u64) -> Result<Counts, OpError> {
     let each = Counts { alu: 4, trans: 1, ..Counts::ZERO };
     Ok(each.times(elements)?.plus(Counts::trans(groups))?.by_formula())
 }
 
 /// `NegativeLogLikelihoodLoss`: a weight and a sum for each target, and the division of a mean.
-pub fn likelihood_loss(node: &Node, _: &[Type]) -> Count {
+pub fn likelihood_loss(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let mean = u64::from(node.str_or("reduction", "mean")? == "mean");
-    let each = Counts::alu(2).times(node::input_count(node, 1)?)?;
+    let each = Counts::alu(2).times(node.count(1)?)?;
     Ok(each.plus(Counts::div(mean))?.by_formula())
 }
 
 /// `SoftmaxCrossEntropyLoss`: a `LogSoftmax` over the classes, then the loss.
-pub fn cross_entropy_loss(node: &Node, outputs: &[Type]) -> Count {
-    log_softmax_work(node::input_count(node, 0)?, node::input_count(node, 1)?)?
-        .plus(likelihood_loss(node, outputs)?)
+pub fn cross_entropy_loss(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    log_softmax_work(node.count(0)?, node.count(1)?)?.plus(likelihood_loss(node, outputs)?)
 }
 
 #[cfg(test)]
@@ -376,7 +361,7 @@ mod tests {
             assert_eq!(case.shape(), "2×6×10");
         }
         let uneven = op("GroupNormalization", 21).f32(&[2, 6]).f32(&[6]).f32(&[6]).attr("num_groups", 4);
-        assert_eq!(uneven.types().unwrap_err().to_string(), "6 channels do not divide into 4 groups");
+        assert_eq!(uneven.types().unwrap_err().to_string(), "the number of channels 6 is no multiple of 4");
     }
 
     #[test]

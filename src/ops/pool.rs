@@ -1,9 +1,9 @@
 //! Pooling: a reduction under a sliding window, over all of a channel, or over regions of interest.
 
 use super::conv::corners;
-use super::node::{self, Node, OpError, arithmetic, count, product, shared};
+use super::dims::{self, count, product, shared};
 use super::window::Window;
-use super::{Counts, Type};
+use super::{Counts, Node, OpError, Type};
 use crate::tensor::{Dim, ElementType, Scalar, Shape, TensorType};
 
 /// `[N, C, D…]` split into its channels and its spatial dimensions.
@@ -38,18 +38,18 @@ pub fn pool(node: &Node) -> Result<Vec<Type>, OpError> {
 /// Elements of the output and elements under the window of each.
 fn taps(node: &Node, outputs: &[Type]) -> Result<(u64, u64), OpError> {
     let volume = window(node)?.0.volume().bound().ok_or(OpError::Overflow)?;
-    Ok((node::output_count(outputs, 0)?, volume))
+    Ok((dims::output_count(outputs, 0)?, volume))
 }
 
 /// Additions of `k` elements under a window and one division: `E·(k − 1)` and `E`.
 pub fn average_pool_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    max_pool_work(node, outputs)?.plus(Counts::div(node::output_count(outputs, 0)?))
+    max_pool_work(node, outputs)?.plus(Counts::div(dims::output_count(outputs, 0)?))
 }
 
 /// Comparisons of `k` elements under a window: `E·(k − 1)`.
 pub fn max_pool_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let (each, volume) = taps(node, outputs)?;
-    Ok(arithmetic(node.element(0)?, product(&[each, volume.saturating_sub(1)])?))
+    Ok(Counts::arithmetic(node.element(0)?, product(&[each, volume.saturating_sub(1)])?))
 }
 
 /// The `p`-norm of the `k` elements under each window.
@@ -93,19 +93,19 @@ pub fn global_pool(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// Additions of a channel's elements and one division: `I − E` and `E`.
 pub fn global_average_pool_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    global_max_pool_work(node, outputs)?.plus(Counts::div(node::output_count(outputs, 0)?))
+    global_max_pool_work(node, outputs)?.plus(Counts::div(dims::output_count(outputs, 0)?))
 }
 
 /// Comparisons of a channel's elements: `I − E`.
 pub fn global_max_pool_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let comparisons = node::input_count(node, 0)?.saturating_sub(node::output_count(outputs, 0)?);
-    Ok(arithmetic(node.element(0)?, comparisons))
+    let comparisons = node.count(0)?.saturating_sub(dims::output_count(outputs, 0)?);
+    Ok(Counts::arithmetic(node.element(0)?, comparisons))
 }
 
 /// The `p`-norm of each channel.
 pub fn global_lp_pool_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let (_, spatial) = channels_and_spatial(node, 0)?;
-    norm(node, count(spatial, "an input")?)?.times(node::output_count(outputs, 0)?)
+    norm(node, count(spatial, "an input")?)?.times(dims::output_count(outputs, 0)?)
 }
 
 /// `X [N, C, D…]` to the larger tensor that it was pooled from, of the size given or implied.
@@ -167,7 +167,7 @@ pub fn max_roi_pool(node: &Node) -> Result<Vec<Type>, OpError> {
 /// Comparisons of at most a whole feature map a region and channel: `R·C·H·W`.
 pub fn max_roi_pool_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let (Some([regions, channels, ..]), Some([_, _, map @ ..])) =
-        (node::output_shape(outputs, 0)?.first_chunk::<2>(), Some(node.shape(0)?))
+        (dims::output_shape(outputs, 0)?.first_chunk::<2>(), Some(node.shape(0)?))
     else {
         return Err(OpError::UnknownSize("an output"));
     };
@@ -189,7 +189,7 @@ pub fn roi_align(node: &Node) -> Result<Vec<Type>, OpError> {
 ///
 /// `sampling_ratio` 0 samples as densely as the region: bounded by a region as large as the feature map.
 pub fn roi_align_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let each = node::output_count(outputs, 0)?;
+    let each = dims::output_count(outputs, 0)?;
     let ratio = node.int_or("sampling_ratio", 0)?;
     let division = Counts::div(if node.str_or("mode", "avg")? == "max" { 0 } else { each });
     let per_point = product(&[2, corners(2, 2)?])?;

@@ -1,20 +1,14 @@
 //! Between floating point and integers with a scale and a zero point.
 
-use super::node::{Node, OpError, input_count, resolve_axis};
-use super::{Counts, Type};
+use super::dims::resolve_axis;
+use super::elementwise::same_shape;
+use super::{Counts, Node, OpError, Type};
 use crate::tensor::{Dim, ElementType, TensorType};
 
 /// The type that `output_dtype` gives, where it is neither left out nor 0 (undefined).
 fn output_dtype(node: &Node) -> Result<Option<ElementType>, OpError> {
     let name = "output_dtype";
-    match node.int_or(name, 0)? {
-        0 => Ok(None),
-        code => i32::try_from(code)
-            .ok()
-            .and_then(ElementType::from_onnx)
-            .map(Some)
-            .ok_or_else(|| OpError::Attribute { name, problem: format!("is {code}, which is no type") }),
-    }
+    if node.int(name)? == Some(0) { Ok(None) } else { node.element_type(name) }
 }
 
 /// Checks that a scale for each index of an axis is as long as that axis.
@@ -36,10 +30,6 @@ fn check_scale(node: &Node) -> Result<(), OpError> {
     }
 }
 
-fn same_shape(node: &Node, element: ElementType) -> Result<Type, OpError> {
-    Ok(TensorType { element, shape: node.tensor(0)?.shape.clone() }.into())
-}
-
 /// `x`, `y_scale` and `y_zero_point` to a tensor of `x`'s shape and the zero point's type, uint8 without one.
 ///
 /// Source: ONNX `QuantizeLinear`, opset 28.
@@ -50,13 +40,13 @@ pub fn quantize_linear(node: &Node) -> Result<Vec<Type>, OpError> {
         None if node.has_input(2) => node.element(2)?,
         None => ElementType::Uint8,
     };
-    Ok(vec![same_shape(node, element)?])
+    same_shape(node, element)
 }
 
 /// Divides and rounds each element, adds the zero point if there is one, and clips on both sides.
 pub fn quantize_linear_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let each = Counts { div: 1, alu: 1, int: 2, ..Counts::ZERO };
-    each.plus(zero_point(node))?.times(input_count(node, 0)?).map(Counts::by_formula)
+    each.plus(zero_point(node))?.times(node.count(0)?).map(Counts::by_formula)
 }
 
 /// `x`, `x_scale` and `x_zero_point` to a tensor of `x`'s shape and the scale's type.
@@ -68,12 +58,12 @@ pub fn dequantize_linear(node: &Node) -> Result<Vec<Type>, OpError> {
         Some(element) => element,
         None => node.element(1)?,
     };
-    Ok(vec![same_shape(node, element)?])
+    same_shape(node, element)
 }
 
 /// Subtracts the zero point if there is one, and multiplies.
 pub fn dequantize_linear_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    Counts::alu(1).plus(zero_point(node))?.times(input_count(node, 0)?)
+    Counts::alu(1).plus(zero_point(node))?.times(node.count(0)?)
 }
 
 fn zero_point(node: &Node) -> Counts {
@@ -84,11 +74,10 @@ fn zero_point(node: &Node) -> Counts {
 ///
 /// Source: ONNX `DynamicQuantizeLinear`, opset 11.
 pub fn dynamic_quantize_linear(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![
-        same_shape(node, ElementType::Uint8)?,
-        TensorType::exact(ElementType::Float32, &[]).into(),
-        TensorType::exact(ElementType::Uint8, &[]).into(),
-    ])
+    let mut types = same_shape(node, ElementType::Uint8)?;
+    types.push(TensorType::exact(ElementType::Float32, &[]).into());
+    types.push(TensorType::exact(ElementType::Uint8, &[]).into());
+    Ok(types)
 }
 
 /// For each element: two comparisons (minimum and maximum) and what QuantizeLinear does.
@@ -113,7 +102,7 @@ mod tests {
             assert_eq!(case.ty(), TensorType::exact(expected, &[2, 3]).into());
         }
         let error = case(21).attr("output_dtype", 99).types().unwrap_err();
-        assert_eq!(error.to_string(), "attribute \"output_dtype\" is 99, which is no type");
+        assert_eq!(error.to_string(), "attribute \"output_dtype\" is 99, which names no element type");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Reductions over some axes of a tensor.
 
-use super::broadcast::{Broadcast, known, small_dims, small_output};
-use super::node::{self, resolve_axis};
+use super::broadcast::Broadcast;
+use super::dims::{self, resolve_axis};
 use super::scalar::{self, Arithmetic};
-use super::{Counts, Node, OpError};
+use super::{Counts, Node, OpError, small_tensor};
 use crate::tensor::{Dim, Elements, Scalar, Shape, TensorType, Type};
 
 /// For every axis whether it is reduced; `None` if the input that says so is not known.
@@ -82,7 +82,7 @@ pub fn work(
     each_input: Counts,
     each_output: Counts,
 ) -> Result<Counts, OpError> {
-    let (before, after) = (node::input_count(node, 0)?, node::output_count(outputs, 0)?);
+    let (before, after) = (node.count(0)?, dims::output_count(outputs, 0)?);
     let axes_known = reduced_axes(node, node.shape(0)?.len())?.is_some();
     let combined =
         if axes_known { Counts::alu(before.saturating_sub(after)) } else { Counts::alu(before).at_most() };
@@ -115,12 +115,13 @@ fn folded(
     let element = node.element(0)?;
     let shape = node.shape(0)?;
     let (Some(elements), Some(from), Some(to)) =
-        (node.elements(0), small_dims(shape), small_output(outputs, 0))
+        (node.elements(0), small_tensor::sizes(shape), small_tensor::output_sizes(outputs, 0))
     else {
         return Ok(None);
     };
     let Some(reduced) = reduced_axes(node, shape.len())? else { return Ok(None) };
-    let Some(target) = small_dims(&without(shape, &reduced, true)).and_then(|to| Broadcast::new(&to, &from))
+    let Some(target) =
+        small_tensor::sizes(&without(shape, &reduced, true)).and_then(|to| Broadcast::new(&to, &from))
     else {
         return Ok(None);
     };
@@ -131,14 +132,14 @@ fn folded(
         }
     }
     let empty = scalar::cast(empty, element);
-    Ok(known(results.into_iter().map(|result| result.unwrap_or(empty)).collect()))
+    Ok(small_tensor::known(results.into_iter().map(|result| result.unwrap_or(empty)).collect()))
 }
 
 /// `ReduceMean`: the sum divided by the number of elements.
 pub fn mean(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let element = node.element(0)?;
     let mut sums = folded(node, outputs, scalar::ADD, Scalar::Unknown)?;
-    let (before, after) = (node::input_count(node, 0)?, node::output_count(outputs, 0)?);
+    let (before, after) = (node.count(0)?, dims::output_count(outputs, 0)?);
     let each = before.checked_div(after).and_then(|each| i64::try_from(each).ok());
     let divisor = scalar::cast(each.map_or(Scalar::Unknown, Scalar::Int), element);
     for sum in sums.iter_mut().flatten() {

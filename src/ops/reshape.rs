@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::list::List;
-use super::node::{Node, OpError, part_of, resolve_axis, shared};
+use super::dims::{part_of, resolve_axis, resolve_place, shared};
+use super::int_list::IntList;
+use super::{Node, OpError};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type, elements};
 
 /// Reshape. `data` and `shape [r]` to `reshaped`, of rank r and as many elements.
@@ -12,11 +13,11 @@ use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type,
 /// Errors: [`OpError::Value`] for a shape that no data or not this data can take.
 pub fn reshape(node: &Node) -> Result<Vec<Type>, OpError> {
     let data = node.tensor(0)?;
-    let target = match List::of(node, "shape", 5, 1)? {
-        List::Elements(target) => target,
-        List::LeftOut if node.version < 5 => Cow::Borrowed(&[] as &[Scalar]),
-        List::LeftOut => return Err(OpError::MissingInput(1)),
-        List::Unknown => return Ok(vec![TensorType::unranked(data.element).into()]),
+    let target = match IntList::of(node, "shape", 5, 1)? {
+        IntList::Elements(target) => target,
+        IntList::LeftOut if node.version < 5 => Cow::Borrowed(&[] as &[Scalar]),
+        IntList::LeftOut => return Err(OpError::MissingInput(1)),
+        IntList::Unknown => return Ok(vec![TensorType::unranked(data.element).into()]),
     };
     let copies_zero = node.int_or("allowzero", 0)? == 0;
     let shape = reshaped(data.shape.as_deref(), &target, copies_zero)?;
@@ -120,12 +121,7 @@ pub fn flatten(node: &Node) -> Result<Vec<Type>, OpError> {
     let input = node.tensor(0)?;
     let shape = match &input.shape {
         Some(shape) => {
-            let axis = node.int_or("axis", 1)?;
-            // One more place than axes: behind the last.
-            let axis = match i64::try_from(shape.len()) {
-                Ok(rank) if axis == rank => shape.len(),
-                _ => resolve_axis(axis, shape.len())?,
-            };
+            let axis = resolve_place(node.int_or("axis", 1)?, shape.len())?;
             let (outer, inner) = shape.split_at_checked(axis).unwrap_or((shape, &[]));
             vec![elements(outer), elements(inner)]
         }
@@ -142,7 +138,7 @@ pub fn flatten(node: &Node) -> Result<Vec<Type>, OpError> {
 /// Errors: [`OpError::Mismatch`] for a dimension that is not 1, [`OpError::Axis`].
 pub fn squeeze(node: &Node) -> Result<Vec<Type>, OpError> {
     let data = node.tensor(0)?;
-    let axes = List::of(node, "axes", 13, 1)?;
+    let axes = IntList::of(node, "axes", 13, 1)?;
     let unranked = || Ok(vec![TensorType::unranked(data.element).into()]);
     let Some(shape) = &data.shape else { return unranked() };
     let mut squeezed = vec![false; shape.len()];
@@ -175,7 +171,7 @@ pub fn squeeze(node: &Node) -> Result<Vec<Type>, OpError> {
 /// Errors: [`OpError::Axis`], [`OpError::Value`] for an axis named twice.
 pub fn unsqueeze(node: &Node) -> Result<Vec<Type>, OpError> {
     let data = node.tensor(0)?;
-    let axes = List::of(node, "axes", 13, 1)?;
+    let axes = IntList::of(node, "axes", 13, 1)?;
     if axes.left_out() {
         let missing = OpError::MissingAttribute("axes");
         return Err(if node.version < 13 { missing } else { OpError::MissingInput(1) });

@@ -1,8 +1,9 @@
 //! Resampling of images and volumes: by scales, to sizes, along a grid.
 
 use super::conv::corners;
-use super::node::{self, Node, OpError, arithmetic, count, product, resolve_axis, shared};
-use super::{Attribute, Confidence, Counts, Type};
+use super::dims::{self, count, product, resolve_axis, shared};
+use super::int_list::IntList;
+use super::{Attribute, Counts, Node, OpError, Type};
 use crate::tensor::{Dim, ElementType, Scalar, Shape, TensorType};
 
 /// How an element is made of its neighbours.
@@ -205,12 +206,12 @@ fn sizes(node: &Node, input: &[Dim], axes: &[usize]) -> Result<Shape, OpError> {
 /// Coordinates are the same for every row and are not counted.
 pub fn resize_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let mode = Mode::of(node, "nearest")?;
-    let each = node::output_count(outputs, 0)?;
+    let each = dims::output_count(outputs, 0)?;
     let antialias = node.int_or("antialias", 0)? != 0;
     let resized: Vec<_> = node
         .shape(0)?
         .iter()
-        .zip(node::output_shape(outputs, 0)?)
+        .zip(dims::output_shape(outputs, 0)?)
         .filter(|(before, after)| before != after)
         .collect();
     if mode == Mode::Nearest || resized.is_empty() {
@@ -227,7 +228,7 @@ pub fn resize_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
         })
         .collect::<Result<Vec<_>, _>>()?;
     let operations = product(&[each, 2, product(&neighbours)?])?;
-    Ok(arithmetic(node.element(0)?, operations).by_formula())
+    Ok(Counts::arithmetic(node.element(0)?, operations).by_formula())
 }
 
 /// `X [N, C, D…]` and `grid [N, O…, d]` to `Y [N, C, O…]`.
@@ -256,12 +257,12 @@ pub fn grid_sample(node: &Node) -> Result<Vec<Type>, OpError> {
 /// output: `2^d` for linear, `4^d` for cubic.
 pub fn grid_sample_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let mode = Mode::of(node, "linear")?;
-    let coordinates = product(&[node::input_count(node, 1)?, 4])?;
+    let coordinates = product(&[node.count(1)?, 4])?;
     let sampling = if mode == Mode::Nearest {
         0
     } else {
         let axes = node.shape(0)?.len().saturating_sub(2);
-        product(&[node::output_count(outputs, 0)?, 2, corners(axes, mode.points())?])?
+        product(&[dims::output_count(outputs, 0)?, 2, corners(axes, mode.points())?])?
     };
     Counts::alu(coordinates).plus(Counts::alu(sampling)).map(Counts::by_formula)
 }
@@ -271,10 +272,8 @@ pub fn grid_sample_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError
 /// Source: ONNX `AffineGrid`, opset 20.
 pub fn affine_grid(node: &Node) -> Result<Vec<Type>, OpError> {
     let element = node.element(0)?;
-    let sizes: Vec<_> = match node.elements(1) {
-        Some(elements) => elements.iter().copied().map(Scalar::dim).collect(),
-        None => vec![Dim::Unknown; node::vector_length(node, 1)?],
-    };
+    node.tensor(1)?;
+    let sizes = IntList::input(node, 1).shape(1)?.ok_or(OpError::UnknownSize("a rank"))?;
     let &[batch, _, ref spatial @ ..] = sizes.as_slice() else {
         let problem = format!("{} sizes, expected 4 or 5", sizes.len());
         return Err(OpError::Value { input: 1, problem });
@@ -291,11 +290,11 @@ pub fn affine_grid(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// A product with a `d × (d + 1)` matrix at each point: `d + 1` multiplications and additions an output.
 pub fn affine_grid_work(_: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let [.., axes] = node::output_shape(outputs, 0)? else {
+    let [.., axes] = dims::output_shape(outputs, 0)? else {
         return Err(OpError::UnknownSize("an output"));
     };
     let terms = count(&[*axes], "an output")?.saturating_add(1);
-    Ok(Counts::alu(product(&[node::output_count(outputs, 0)?, 2, terms])?).by_formula())
+    Ok(Counts::alu(product(&[dims::output_count(outputs, 0)?, 2, terms])?).by_formula())
 }
 
 /// An encoded image to `[height, width, channels]`, of which only the channels are known.
@@ -307,9 +306,11 @@ pub fn image_decoder(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![TensorType::new(ElementType::Uint8, shape).into()])
 }
 
-/// Not known: it depends on the format and the picture.
+/// Not known, and not free: what a decoder does depends on the format and the picture.
+///
+/// Errors: [`OpError::UnknownSize`], always.
 pub fn image_decoder_work(_: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    Ok(Counts { confidence: Confidence::Unknown, ..Counts::ZERO })
+    Err(OpError::UnknownSize("a decoded image"))
 }
 
 #[cfg(test)]
@@ -430,7 +431,8 @@ mod tests {
         let case =
             |format: &'static str| op("ImageDecoder", 20).input(Uint8, &[1000]).attr("pixel_format", format);
         assert_eq!((case("BGR").shape(), case("Grayscale").shape()), ("?×?×3".into(), "?×?×1".into()));
-        assert_eq!(case("RGB").counts().confidence, Confidence::Unknown);
+        let work = case("RGB").run(|node, rules| super::super::counts(rules, node, &[]));
+        assert_eq!(work.unwrap_err().to_string(), "the size of a decoded image depends on data");
     }
 
     #[test]

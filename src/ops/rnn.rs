@@ -2,7 +2,7 @@
 //!
 //! The recurrent products count as contractions; biases, gates and activations as arithmetic.
 
-use super::node::{count, dims, positive, product};
+use super::dims::{count, product};
 use super::{Attribute, Counts, Node, OpError, elementwise};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
@@ -25,13 +25,13 @@ impl Layer {
     /// Reads `X` (`[T, B, I]`, or `[B, T, I]` in layout 1), the direction, and the hidden size from the
     /// attribute or else from `R`.
     fn of(node: &Node, hidden_at: usize) -> Result<Self, OpError> {
-        let [first, second, input] = dims(node, 0, "3")?;
+        let [first, second, input] = node.dims(0)?;
         let batch_first = node.int_or("layout", 0)? == 1;
         let (sequence, batch) = if batch_first { (second, first) } else { (first, second) };
         let hidden = if node.any("hidden_size").is_some() {
-            Dim::Exact(positive(node, "hidden_size")?)
+            Dim::Exact(node.positive("hidden_size")?)
         } else {
-            dims::<3>(node, 2, "3")?.get(hidden_at).copied().unwrap_or(Dim::Unknown)
+            node.dims::<3>(2)?.get(hidden_at).copied().unwrap_or(Dim::Unknown)
         };
         let directions = match node.str_or("direction", "forward")? {
             "bidirectional" => 2,
@@ -220,7 +220,7 @@ pub fn quantized_lstm(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Case, op, op_of};
+    use super::super::testing::{Case, microsoft, op};
     use super::super::{Attribute, Confidence};
     use crate::tensor::ElementType::{Float32, Int8, Int32, Uint8};
     use crate::tensor::Scalar;
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn quantized_lstm_multiplies_bytes() {
-        let case = op_of("com.microsoft", "DynamicQuantizeLSTM", 1)
+        let case = microsoft("DynamicQuantizeLSTM")
             .f32(&[5, 2, 3])
             .input(Int8, &[1, 3, 16])
             .input(Int8, &[1, 4, 16])

@@ -1,8 +1,8 @@
 //! Operators that write by index: ScatterElements, Scatter, ScatterND, TensorScatter.
 
-use super::grid::{self, Grid};
-use super::node::{Node, OpError, input_count, resolve_axis};
-use super::{Bytes, Counts, Moved};
+use super::dims::resolve_axis;
+use super::small_tensor::{self, SmallTensor};
+use super::{Counts, Node, OpError};
 use crate::tensor::{Elements, Type};
 
 /// ScatterElements and Scatter: the type of `data`; `indices` and `updates` have its rank.
@@ -29,12 +29,12 @@ pub fn scatter_elements_value(node: &Node, _: &[Type]) -> Result<Vec<Option<Elem
     }
     let axis = node.int_or("axis", 0)?;
     let scattered = || {
-        let (mut data, updates) = (Grid::known_or_not(node, 0)?, Grid::known_or_not(node, 2)?);
-        let indices = Grid::known(node, 1)?;
+        let (mut data, updates) = (SmallTensor::known_or_not(node, 0)?, SmallTensor::known_or_not(node, 2)?);
+        let indices = SmallTensor::known(node, 1)?;
         let axis = resolve_axis(axis, data.sizes.len()).ok()?;
-        for position in grid::positions(&indices.sizes) {
-            let index = grid::index_in(indices.at(&position)?.int()?, *data.sizes.get(axis)?)?;
-            data.set(&grid::with(&position, axis, index), updates.at(&position)?)?;
+        for position in small_tensor::positions(&indices.sizes) {
+            let index = small_tensor::index_in(indices.at(&position)?.int()?, *data.sizes.get(axis)?)?;
+            data.set(&small_tensor::with(&position, axis, index), updates.at(&position)?)?;
         }
         data.into_elements()
     };
@@ -65,20 +65,20 @@ pub fn scatter_nd_value(node: &Node, _: &[Type]) -> Result<Vec<Option<Elements>>
         return Ok(vec![None]);
     }
     let scattered = || {
-        let (mut data, updates) = (Grid::known_or_not(node, 0)?, Grid::known_or_not(node, 2)?);
-        let indices = Grid::known(node, 1)?;
+        let (mut data, updates) = (SmallTensor::known_or_not(node, 0)?, SmallTensor::known_or_not(node, 2)?);
+        let indices = SmallTensor::known(node, 1)?;
         // Without a depth there may be any number of places.
         let (depth, places) = indices.sizes.split_last().filter(|(depth, _)| **depth > 0)?;
         let rest = data.sizes.get(*depth..)?.to_vec();
-        for place in grid::positions(places) {
+        for place in small_tensor::positions(places) {
             let target: Option<Vec<usize>> = (0..*depth)
                 .map(|at| {
                     let index = indices.at(&[place.as_slice(), &[at]].concat())?.int()?;
-                    grid::index_in(index, *data.sizes.get(at)?)
+                    small_tensor::index_in(index, *data.sizes.get(at)?)
                 })
                 .collect();
             let target = target?;
-            for behind in grid::positions(&rest) {
+            for behind in small_tensor::positions(&rest) {
                 let update = updates.at(&[place.as_slice(), &behind].concat())?;
                 data.set(&[target.as_slice(), &behind].concat(), update)?;
             }
@@ -95,8 +95,7 @@ pub fn scatter_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     if node.str_or("reduction", "none")? == "none" {
         return Ok(Counts::ZERO);
     }
-    let updates = input_count(node, 2)?;
-    Ok(if node.element(0)?.is_float() { Counts::alu(updates) } else { Counts::int(updates) })
+    Ok(Counts::arithmetic(node.element(0)?, node.count(2)?))
 }
 
 /// TensorScatter: the type of `past_cache`.
@@ -113,16 +112,9 @@ pub fn tensor_scatter(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![cache.clone().into()])
 }
 
-/// The update is read and written; the cache is not: the operator "models an in-place update".
-///
-/// Source: ONNX `TensorScatter`, opset 24.
-pub fn tensor_scatter_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let update = node.ty(1)?.bytes().bound().ok_or(OpError::UnknownSize("an input"))?;
-    Ok(Moved { read: vec![Bytes::Part(0)], written: vec![Bytes::Part(update)] })
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Bytes;
     use super::super::testing::op;
     use super::*;
     use crate::tensor::ElementType::{Float32, Int64};

@@ -1,8 +1,8 @@
 //! Operators whose output's size or place depends on data: NonZero, NonMaxSuppression, OneHot, Compress, Unique.
 
-use super::Counts;
-use super::grid::{self, Grid};
-use super::node::{Node, OpError, at_most, input_count, part_of, product, resolve_axis};
+use super::dims::{at_most, part_of, product, resolve_axis};
+use super::small_tensor::{self, SmallTensor};
+use super::{Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type, elements};
 
 /// NonZero. `X` of rank r to `Y [r, N]`, an index tuple a column.
@@ -22,12 +22,13 @@ pub fn non_zero(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The positions that [`non_zero`] finds.
 pub fn non_zero_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let (Some(input), Some(sizes)) = (Grid::known(node, 0), grid::output_sizes(outputs, 0)) else {
+    let (Some(input), Some(sizes)) = (SmallTensor::known(node, 0), small_tensor::output_sizes(outputs, 0))
+    else {
         return Ok(vec![None]);
     };
     let is_found = |position: &Vec<usize>| input.at(position).and_then(truth) == Some(true);
-    let found: Vec<Vec<usize>> = grid::positions(&input.sizes).filter(is_found).collect();
-    Ok(vec![grid::fill(&sizes, |position| {
+    let found: Vec<Vec<usize>> = small_tensor::positions(&input.sizes).filter(is_found).collect();
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let &[axis, column] = position else { return None };
         Some(Scalar::Int(i64::try_from(*found.get(column)?.get(axis)?).ok()?))
     })])
@@ -85,9 +86,9 @@ fn suppressed(node: &Node) -> Result<[Dim; 4], OpError> {
     };
     let ([_, boxes, _], [batches, classes, _]) = (dims(0)?, dims(1)?);
     let selected = if node.has_input(2) {
-        match node.elements(2).and_then(<[Scalar]>::first) {
-            Some(Scalar::Int(n)) => at_most(boxes, u64::try_from(*n).unwrap_or(0)),
-            Some(Scalar::AtMost(n)) => part_of(at_most(boxes, *n)),
+        match node.scalar(2) {
+            Scalar::Int(n) => at_most(boxes, u64::try_from(n).unwrap_or(0)),
+            Scalar::AtMost(n) => part_of(at_most(boxes, n)),
             _ => boxes,
         }
     } else {
@@ -102,14 +103,13 @@ fn suppressed(node: &Node) -> Result<[Dim; 4], OpError> {
 pub fn one_hot(node: &Node) -> Result<Vec<Type>, OpError> {
     let (indices, element) = (node.tensor(0)?, node.element(2)?);
     node.tensor(1)?;
-    let depth = match node.elements(1).and_then(<[Scalar]>::first) {
-        Some(Scalar::Int(n)) if *n < 0 => {
+    let depth = match node.scalar(1) {
+        Scalar::Int(n) if n < 0 => {
             return Err(OpError::Value { input: 1, problem: format!("depth {n} is negative") });
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "ONNX casts it to int64")]
-        Some(Scalar::Float(x)) if *x >= 0.0 => Dim::Exact(*x as u64),
-        Some(known) => known.dim(),
-        None => Dim::Unknown,
+        Scalar::Float(x) if x >= 0.0 => Dim::Exact(x as u64),
+        depth => depth.dim(),
     };
     let Some(dims) = &indices.shape else { return Ok(vec![TensorType::unranked(element).into()]) };
     let axis = one_hot_axis(node, dims.len())?;
@@ -124,17 +124,18 @@ fn one_hot_axis(node: &Node, rank: usize) -> Result<usize, OpError> {
 
 /// The elements of a small [`one_hot`]. Negative indices count from the end since opset 11.
 pub fn one_hot_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let (Some(indices), Some(sizes)) = (Grid::known(node, 0), grid::output_sizes(outputs, 0)) else {
+    let (Some(indices), Some(sizes)) = (SmallTensor::known(node, 0), small_tensor::output_sizes(outputs, 0))
+    else {
         return Ok(vec![None]);
     };
     let Some(&[off, on]) = node.elements(2) else { return Ok(vec![None]) };
     let axis = one_hot_axis(node, indices.sizes.len())?;
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let place: Vec<usize> =
             position.iter().enumerate().filter(|(at, _)| *at != axis).map(|(_, index)| *index).collect();
         let Scalar::Int(index) = indices.at(&place)? else { return Some(Scalar::Unknown) };
         let from_end = index < 0 && node.version < 11;
-        let hot = if from_end { None } else { grid::index_in(index, *sizes.get(axis)?) };
+        let hot = if from_end { None } else { small_tensor::index_in(index, *sizes.get(axis)?) };
         Some(if hot == Some(*position.get(axis)?) { on } else { off })
     })])
 }
@@ -166,7 +167,7 @@ pub fn compress(node: &Node) -> Result<Vec<Type>, OpError> {
 /// The elements that [`compress`] keeps.
 pub fn compress_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
     let (Some(data), Some(condition), Some(sizes)) =
-        (Grid::known(node, 0), node.elements(1), grid::output_sizes(outputs, 0))
+        (SmallTensor::known(node, 0), node.elements(1), small_tensor::output_sizes(outputs, 0))
     else {
         return Ok(vec![None]);
     };
@@ -177,13 +178,13 @@ pub fn compress_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elemen
         .collect();
     let Some(axis) = node.int("axis")? else {
         let elements = node.elements(0).unwrap_or_default();
-        return Ok(vec![grid::fill(&sizes, |position| {
+        return Ok(vec![small_tensor::fill(&sizes, |position| {
             elements.get(*kept.get(*position.first()?)?).copied()
         })]);
     };
     let axis = resolve_axis(axis, sizes.len())?;
-    Ok(vec![grid::fill(&sizes, |position| {
-        data.at(&grid::with(position, axis, *kept.get(*position.get(axis)?)?))
+    Ok(vec![small_tensor::fill(&sizes, |position| {
+        data.at(&small_tensor::with(position, axis, *kept.get(*position.get(axis)?)?))
     })])
 }
 
@@ -191,7 +192,7 @@ pub fn compress_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elemen
 /// each element of X among them, and how often each occurs.
 ///
 /// Source: ONNX `Unique`, opset 28. Errors: [`OpError::Axis`].
-pub fn unique(node: &Node) -> Result<Vec<Type>, OpError> {
+pub fn unique(node: &Node) -> Result<[Type; 4], OpError> {
     let input = node.tensor(0)?;
     let all = unique_of(node)?;
     let found = if all == Dim::Exact(1) { all } else { part_of(all) };
@@ -205,7 +206,7 @@ pub fn unique(node: &Node) -> Result<Vec<Type>, OpError> {
         }
     };
     let indices = |length: Dim| Type::from(TensorType::new(ElementType::Int64, [length]));
-    Ok(vec![values.into(), indices(found), indices(all), indices(found)])
+    Ok([values.into(), indices(found), indices(all), indices(found)])
 }
 
 /// The number of elements or slices that are compared.
@@ -223,20 +224,16 @@ fn unique_of(node: &Node) -> Result<Dim, OpError> {
 pub fn unique_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let several = unique_of(node)?.bound().ok_or(OpError::UnknownSize("an input"))?;
     let depth = several.checked_next_power_of_two().map_or(u64::BITS, u64::trailing_zeros);
-    Ok(Counts::int(product(&[input_count(node, 0)?, depth.into()])?).by_formula())
+    Ok(Counts::int(product(&[node.count(0)?, depth.into()])?).by_formula())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::op;
+    use super::super::testing::{ints, op};
     use super::super::work::Confidence;
     use super::*;
     use Dim::{AtMost, Exact};
     use ElementType::{Bool, Float32, Int64};
-
-    fn ints(elements: &[i64]) -> Option<Elements> {
-        Some(elements.iter().copied().map(Scalar::Int).collect())
-    }
 
     #[test]
     fn non_zero_is_exact_where_its_input_is_known() {

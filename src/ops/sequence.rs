@@ -3,10 +3,9 @@
 //! A sequence is its length and one type for all its elements, so tensors of different shapes leave
 //! bounds. Tensors inside a sequence are shared, not copied, until one is taken out.
 
-use super::generate::dtype;
-use super::list::List;
-use super::node::{Attribute, Node, OpError, output_bytes, part_of, resolve_axis};
-use super::{Bytes, Moved};
+use super::dims::{part_of, resolve_axis};
+use super::int_list::IntList;
+use super::{Attribute, Node, OpError};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type};
 
 /// The element type and the length of a sequence input.
@@ -34,7 +33,7 @@ pub fn construct(node: &Node) -> Result<Vec<Type>, OpError> {
 ///
 /// Source: ONNX `SequenceEmpty`, opset 11.
 pub fn empty(node: &Node) -> Result<Vec<Type>, OpError> {
-    let element = dtype(node, "dtype")?.unwrap_or(ElementType::Float32);
+    let element = node.element_type("dtype")?.unwrap_or(ElementType::Float32);
     Ok(sequence_of(TensorType::unranked(element).into(), Some(0)))
 }
 
@@ -46,12 +45,6 @@ pub fn insert(node: &Node) -> Result<Vec<Type>, OpError> {
     let inserted = node.ty(1)?;
     let element = if length == Some(0) { inserted.clone() } else { element.join(inserted) };
     Ok(sequence_of(element, length.and_then(|length| length.checked_add(1))))
-}
-
-/// The inserted tensor is read and written; those in the sequence stay where they are.
-pub fn insert_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let inserted = node.ty(1)?.bytes().bound().ok_or(OpError::UnknownSize("an input"))?;
-    Ok(Moved { read: vec![Bytes::Part(0)], written: vec![Bytes::Part(inserted)] })
 }
 
 /// SequenceErase: one element less.
@@ -74,12 +67,6 @@ pub fn at(node: &Node) -> Result<Vec<Type>, OpError> {
     let (element, length) = sequence(node, 0)?;
     node.ty(1)?;
     if length == Some(0) { Err(none_there()) } else { Ok(vec![element.clone()]) }
-}
-
-/// The first output, read out of the first input and written: SequenceAt, ConcatFromSequence.
-pub fn taken_out(_: &Node, outputs: &[Type]) -> Result<Moved, OpError> {
-    let bytes = Bytes::Part(output_bytes(outputs, 0)?);
-    Ok(Moved { read: vec![bytes], written: vec![bytes] })
 }
 
 /// SequenceLength: a scalar of int64.
@@ -116,7 +103,7 @@ fn split_parts(node: &Node, dim: Dim) -> Result<(Dim, Option<u64>), OpError> {
     if !node.has_input(1) {
         return Ok((Dim::Exact(1), dim.exact()));
     }
-    let split = List::input(node, 1);
+    let split = IntList::input(node, 1);
     let Some(lengths) = split.elements() else { return Ok((part_of(dim), None)) };
     let is_scalar = node.shape(1).is_ok_and(<[Dim]>::is_empty);
     let negative = || OpError::Value { input: 1, problem: "a length is negative".into() };
@@ -208,6 +195,7 @@ pub fn optional_has_value(node: &Node, _: &[Type]) -> Result<Vec<Option<Elements
 
 #[cfg(test)]
 mod tests {
+    use super::super::Bytes;
     use super::super::testing::op;
     use super::*;
     use Dim::{AtMost, Exact};

@@ -1,12 +1,12 @@
 //! Fourier transforms, their windows, and the mel scale.
 
-use super::node::{self, Node, OpError, count, product, resolve_axis};
-use super::{Counts, Type};
-use crate::tensor::{Dim, ElementType, Scalar, Shape, TensorType};
+use super::dims::{self, count, product, resolve_axis};
+use super::{Counts, Node, OpError, Type};
+use crate::tensor::{Dim, ElementType, Shape, TensorType};
 
 /// A scalar input as a size; not known where its value is not.
 fn size(node: &Node, input: usize) -> Dim {
-    node.elements(input).and_then(|elements| elements.first().copied()).map_or(Dim::Unknown, Scalar::dim)
+    node.scalar(input).dim()
 }
 
 fn flag(node: &Node, name: &'static str, default: i64) -> Result<bool, OpError> {
@@ -168,12 +168,7 @@ pub fn stft_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 
 /// The type that `output_datatype` gives, float32 where it is left out.
 fn output_datatype(node: &Node) -> Result<ElementType, OpError> {
-    let name = "output_datatype";
-    let code = node.int_or(name, 1)?;
-    i32::try_from(code)
-        .ok()
-        .and_then(ElementType::from_onnx)
-        .ok_or_else(|| OpError::Attribute { name, problem: format!("is {code}, which is no type") })
+    Ok(node.element_type("output_datatype")?.unwrap_or(ElementType::Float32))
 }
 
 /// A window of `size` elements.
@@ -200,7 +195,7 @@ pub fn mel_weight_matrix(node: &Node) -> Result<Vec<Type>, OpError> {
 /// A subtraction and a division for each weight; between the bins, `num_mel_bins + 2` edges, each a step
 /// and a conversion from mel (a power, three operations), and two conversions to mel.
 pub fn mel_weight_matrix_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let each = node::output_count(outputs, 0)?;
+    let each = dims::output_count(outputs, 0)?;
     let edges = count(&[size(node, 0)], "the mel bins")?.checked_add(2).ok_or(OpError::Overflow)?;
     let weights = Counts { alu: 1, div: 1, ..Counts::ZERO }.times(each)?;
     let mel = Counts { alu: 4, trans: 1, ..Counts::ZERO }.times(edges)?;

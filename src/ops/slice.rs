@@ -1,8 +1,9 @@
 //! Operators that cut dimensions shorter or make them longer: Slice, Pad, CenterCropPad.
 
-use super::grid::{self, Grid};
-use super::list::List;
-use super::node::{Node, OpError, part_of, resolve_axis};
+use super::dims::{part_of, resolve_axis};
+use super::int_list::IntList;
+use super::small_tensor::{self, SmallTensor};
+use super::{Node, OpError};
 use crate::tensor::{Dim, Elements, Scalar, Shape, TensorType, Type};
 
 /// Ends from here on mean "to the end": exporters write the largest 32-bit or 64-bit integer.
@@ -31,11 +32,12 @@ pub fn slice(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The elements that [`slice`] keeps.
 pub fn slice_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let (Some(data), Some(sizes)) = (Grid::known(node, 0), grid::output_sizes(outputs, 0)) else {
+    let (Some(data), Some(sizes)) = (SmallTensor::known(node, 0), small_tensor::output_sizes(outputs, 0))
+    else {
         return Ok(vec![None]);
     };
     let Some(spans) = spans(node, data.sizes.len())? else { return Ok(vec![None]) };
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let mut source = position.to_vec();
         for span in &spans {
             let (start, end, step) = (span.start.int()?, span.end.int()?, span.step.int()?);
@@ -58,10 +60,10 @@ struct Span {
 
 /// The axes that are cut; `None` if it is not known which.
 fn spans(node: &Node, rank: usize) -> Result<Option<Vec<Span>>, OpError> {
-    let starts = List::of(node, "starts", 10, 1)?;
-    let ends = List::of(node, "ends", 10, 2)?;
-    let axes = List::of(node, "axes", 10, 3)?;
-    let steps = if node.version < 10 { List::LeftOut } else { List::input(node, 4) };
+    let starts = IntList::of(node, "starts", 10, 1)?;
+    let ends = IntList::of(node, "ends", 10, 2)?;
+    let axes = IntList::of(node, "axes", 10, 3)?;
+    let steps = if node.version < 10 { IntList::LeftOut } else { IntList::input(node, 4) };
     for (list, name, input) in [(&starts, "starts", 1), (&ends, "ends", 2)] {
         if list.left_out() {
             let attribute = OpError::MissingAttribute(name);
@@ -80,7 +82,7 @@ fn spans(node: &Node, rank: usize) -> Result<Option<Vec<Span>>, OpError> {
             return Err(OpError::Mismatch(format!("{length} starts, ends or steps for {} axes", axes.len())));
         }
     }
-    let element = |list: &List, index: usize| {
+    let element = |list: &IntList, index: usize| {
         list.elements().and_then(|elements| elements.get(index)).copied().unwrap_or(Scalar::Unknown)
     };
     let span = |(index, axis): (usize, i64)| {
@@ -188,23 +190,23 @@ pub fn pad(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![TensorType::new(data.element, dims).into()])
 }
 
-fn pads<'a>(node: &Node<'a>) -> Result<List<'a>, OpError> {
+fn pads<'a>(node: &Node<'a>) -> Result<IntList<'a>, OpError> {
     // com.microsoft's version 1 has them as an input too.
     if node.has_input(1) {
-        return Ok(List::input(node, 1));
+        return Ok(IntList::input(node, 1));
     }
     if node.version >= 11 {
         return Err(OpError::MissingInput(1));
     }
     let name = if node.version < 2 { "paddings" } else { "pads" };
-    let pads = List::attribute(node, name)?;
+    let pads = IntList::attribute(node, name)?;
     if pads.left_out() { Err(OpError::MissingAttribute(name)) } else { Ok(pads) }
 }
 
 /// What is added at the beginning and at the end of each dimension; `None` if it is not known where.
 fn pad_ends(node: &Node, rank: usize) -> Result<Option<Vec<[Scalar; 2]>>, OpError> {
     let pads = pads(node)?;
-    let axes = if node.version < 18 { List::LeftOut } else { List::input(node, 3) };
+    let axes = if node.version < 18 { IntList::LeftOut } else { IntList::input(node, 3) };
     let axes: Vec<usize> = if axes.left_out() {
         (0..rank).collect()
     } else {
@@ -252,21 +254,23 @@ fn padded(dim: Dim, begin: Scalar, end: Scalar) -> Result<Dim, OpError> {
 
 /// The elements of a tensor that is padded with a constant.
 pub fn pad_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
-    let (Some(data), Some(sizes)) = (Grid::known_or_not(node, 0), grid::output_sizes(outputs, 0)) else {
+    let (Some(data), Some(sizes)) =
+        (SmallTensor::known_or_not(node, 0), small_tensor::output_sizes(outputs, 0))
+    else {
         return Ok(vec![None]);
     };
     let constant = if node.has_input(2) {
-        node.elements(2).and_then(<[Scalar]>::first).copied().unwrap_or(Scalar::Unknown)
+        node.scalar(2)
     } else if node.version < 11 {
         Scalar::Float(node.float_or("value", 0.0)?.into())
     } else {
-        grid::zero(node.element(0)?)
+        small_tensor::zero(node.element(0)?)
     };
     let Some(ends) = pad_ends(node, sizes.len())? else { return Ok(vec![None]) };
     if node.str_or("mode", "constant")? != "constant" {
         return Ok(vec![None]);
     }
-    Ok(vec![grid::fill(&sizes, |position| {
+    Ok(vec![small_tensor::fill(&sizes, |position| {
         let mut source = Vec::with_capacity(position.len());
         for ((index, [begin, _]), size) in position.iter().zip(&ends).zip(&data.sizes) {
             let index = i64::try_from(*index).ok()?.checked_sub(begin.int()?)?;
@@ -290,7 +294,7 @@ pub fn center_crop_pad(node: &Node) -> Result<Vec<Type>, OpError> {
         Some(axes) => axes.iter().map(|axis| resolve_axis(*axis, shape.len())).collect::<Result<_, _>>()?,
         None => (0..shape.len()).collect(),
     };
-    let target = List::input(node, 1);
+    let target = IntList::input(node, 1);
     let target = target.elements();
     if let Some(target) = target.filter(|target| target.len() != axes.len()) {
         return Err(OpError::Mismatch(format!("{} dimensions for {} axes", target.len(), axes.len())));
@@ -307,14 +311,10 @@ pub fn center_crop_pad(node: &Node) -> Result<Vec<Type>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::op;
+    use super::super::testing::{ints, op};
     use super::*;
     use crate::tensor::ElementType::{Float32, Int64};
     use Dim::{AtMost, Exact, Unknown};
-
-    fn ints(elements: &[i64]) -> Option<Elements> {
-        Some(elements.iter().copied().map(Scalar::Int).collect())
-    }
 
     #[test]
     fn slice_follows_the_rules_of_numpy() {

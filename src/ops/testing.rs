@@ -1,8 +1,6 @@
 //! One node, built in a test: operands, attributes, and what the table says of it.
 
-use super::{
-    Attribute, Attributes, Costed, Counts, Moved, Node, OpError, Operand, Traffic, Values, Work, find,
-};
+use super::{Attribute, Attributes, Costed, Counts, Moved, Node, OpError, Operand, Traffic, Values, find};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, TensorType, Type};
 
 /// A node under test. Operands and attributes are added in order.
@@ -23,6 +21,16 @@ pub fn op(operator: &'static str, version: i64) -> Case {
 /// A node of any domain, with one output.
 pub fn op_of(domain: &'static str, operator: &'static str, version: i64) -> Case {
     Case { domain, operator, version, inputs: vec![], attributes: vec![], outputs: vec![true] }
+}
+
+/// A node of com.microsoft, with one output.
+pub fn microsoft(operator: &'static str) -> Case {
+    op_of("com.microsoft", operator, 1)
+}
+
+/// Known integer elements.
+pub fn ints(elements: &[i64]) -> Option<Elements> {
+    Some(elements.iter().copied().map(Scalar::Int).collect())
 }
 
 impl Case {

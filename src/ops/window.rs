@@ -2,7 +2,8 @@
 //!
 //! Layout of the tensor is the caller's: a window sees spatial dimensions only.
 
-use super::node::{Node, OpError, shared};
+use super::dims::shared;
+use super::{Node, OpError};
 use crate::tensor::{Dim, Shape, elements};
 
 /// A window over the spatial axes of a tensor.

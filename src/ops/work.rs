@@ -64,6 +64,11 @@ impl Counts {
         Self { alu: n, ..Self::ZERO }
     }
 
+    /// `n` additions, multiplications or comparisons of elements of that type: of integers they count apart.
+    pub fn arithmetic(element: ElementType, n: u64) -> Self {
+        if element.is_float() { Self::alu(n) } else { Self::int(n) }
+    }
+
     /// `n` divisions or square roots.
     pub const fn div(n: u64) -> Self {
         Self { div: n, ..Self::ZERO }
@@ -165,4 +170,30 @@ pub struct Moved {
     pub read: Vec<Bytes>,
     /// For each output; outputs beyond the list are written whole.
     pub written: Vec<Bytes>,
+}
+
+impl Moved {
+    /// Every operand is read whole, and every output written.
+    pub const fn whole() -> Self {
+        Self { read: vec![], written: vec![] }
+    }
+
+    /// Says what is read of an input.
+    pub fn set_read(&mut self, input: usize, bytes: Bytes) {
+        set(&mut self.read, input, bytes);
+    }
+
+    /// Says what is written of an output.
+    pub fn set_written(&mut self, output: usize, bytes: Bytes) {
+        set(&mut self.written, output, bytes);
+    }
+}
+
+fn set(list: &mut Vec<Bytes>, position: usize, bytes: Bytes) {
+    if list.len() <= position {
+        list.resize(position.saturating_add(1), Bytes::Whole);
+    }
+    if let Some(entry) = list.get_mut(position) {
+        *entry = bytes;
+    }
 }

@@ -1,13 +1,12 @@
 //! Activations, alone and fused into other operators.
 
-use crate::ops::elementwise::{GELU, HARD_SWISH, SIGMOID, SOFTPLUS, TANH_GELU};
-use crate::ops::node::{broadcast, divided, input_count, output_count};
+use super::twin;
+use crate::ops::dims::{divided, output_count};
+use crate::ops::elementwise::{GELU, HARD_SWISH, SIGMOID, SILU, SOFTPLUS, TANH_GELU, with_mask};
 use crate::ops::norm::SOFTMAX;
-use crate::ops::{Counts, Node, OpError, rnn};
-use crate::tensor::{ElementType, TensorType, Type};
+use crate::ops::{Counts, Node, OpError, broadcast, rnn};
+use crate::tensor::{ElementType, Type};
 
-/// `x·sigmoid(x)`.
-pub const SILU: Counts = Counts { alu: 3, ..SIGMOID };
 /// `x·sigmoid(alpha·x)`.
 pub const QUICK_GELU: Counts = Counts { alu: 4, ..SIGMOID };
 /// [`GELU`] of `x + bias`.
@@ -42,8 +41,7 @@ pub fn named(name: &str) -> Result<Counts, OpError> {
 
 /// The shape of the first operand with a bias (input 1) broadcast on it.
 pub fn biased(node: &Node) -> Result<Vec<Type>, OpError> {
-    let shape = broadcast(&[node.shape(0)?, node.shape(1)?])?;
-    Ok(vec![TensorType::new(node.element(0)?, shape).into()])
+    Ok(vec![broadcast::of(node, [0, 1], node.element(0)?)?])
 }
 
 /// [`TANH_GELU`], and an addition where there is a bias (input 1).
@@ -53,18 +51,14 @@ pub fn fast_gelu_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> 
 
 /// `X [N, S, D]` to `Y [N, S, D/2]`: one half gates the other. Also `SwiGLU`.
 pub fn halved(node: &Node) -> Result<Vec<Type>, OpError> {
-    let Some((last, outer)) = node.shape(0)?.split_last() else {
-        return Err(OpError::Rank { input: 0, expected: "at least 1", found: 0 });
-    };
-    let mut shape = outer.to_vec();
-    shape.push(divided(*last, 2, "the last dimension")?);
-    Ok(vec![TensorType::new(node.element(0)?, shape).into()])
+    let (_, last) = node.split_last(0)?;
+    Ok(vec![twin::with_last(node, divided(last, 2, "the last dimension")?)?])
 }
 
 /// The bias on both halves, [`GELU`] of one, and the product.
 pub fn split_gelu_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let gate = GELU.plus(Counts::alu(1))?.times(output_count(outputs, 0)?)?;
-    gate.plus(Counts::alu(input_count(node, 0)?))
+    gate.plus(Counts::alu(node.count(0)?))
 }
 
 /// `Softmax` of `x + bias`.
@@ -74,9 +68,7 @@ pub const BIAS_ADD: Counts = Counts::alu(2);
 
 /// The data, and a mask of its shape.
 pub fn dropped(node: &Node) -> Result<Vec<Type>, OpError> {
-    let data = node.tensor(0)?.clone();
-    let mask = TensorType { element: ElementType::Bool, shape: data.shape.clone() };
-    Ok(vec![data.into(), mask.into()])
+    with_mask(node, ElementType::Bool)
 }
 
 /// The data alone: the mask is packed to bits in words, of a length that is the kernel's.
@@ -109,8 +101,8 @@ pub fn gated_add_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> 
     if !node.has_input(3) {
         return Ok(sum);
     }
-    let gate = input_count(node, 2)?;
-    let rows = gate.checked_div(input_count(node, 3)?).unwrap_or(0);
+    let gate = node.count(2)?;
+    let rows = gate.checked_div(node.count(3)?).unwrap_or(0);
     Counts::macs(gate, node.element(2)?, node.element(3)?).plus(SIGMOID.times(rows)?)?.plus(sum)
 }
 
@@ -122,13 +114,13 @@ pub fn attention_gate(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// `scale·softplus(a + bias)`, and the sigmoid of `b`.
 pub fn attention_gate_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let decay = SOFTPLUS.plus(Counts::alu(2))?.times(input_count(node, 0)?)?;
-    if node.has_input(3) { decay.plus(SIGMOID.times(input_count(node, 3)?)?) } else { Ok(decay) }
+    let decay = SOFTPLUS.plus(Counts::alu(2))?.times(node.count(0)?)?;
+    if node.has_input(3) { decay.plus(SIGMOID.times(node.count(3)?)?) } else { Ok(decay) }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::op_of;
+    use crate::ops::testing::{microsoft, op_of};
 
     #[test]
     fn activations_cost_what_their_formulas_say() {
@@ -150,10 +142,10 @@ mod tests {
 
     #[test]
     fn one_half_gates_the_other() {
-        let case = op_of("com.microsoft", "BiasSplitGelu", 1).f32(&[2, 3, 8]).f32(&[8]);
+        let case = microsoft("BiasSplitGelu").f32(&[2, 3, 8]).f32(&[8]);
         assert_eq!(case.shape(), "2×3×4");
         // 48 biases; 24 times gelu and a product.
         assert_eq!((case.counts().alu, case.counts().trans), (48 + 24 * 5, 24));
-        assert!(op_of("com.microsoft", "BiasSplitGelu", 1).f32(&[2, 3, 7]).f32(&[7]).types().is_err());
+        assert!(microsoft("BiasSplitGelu").f32(&[2, 3, 7]).f32(&[7]).types().is_err());
     }
 }

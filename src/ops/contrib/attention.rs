@@ -1,7 +1,7 @@
 //! Attention that projects its input to queries, keys and values itself.
 
-use crate::ops::attention::{self, Sizes, present};
-use crate::ops::node::{count, dims, divided, positive, product};
+use crate::ops::attention::{self, Sizes};
+use crate::ops::dims::{count, divided, product};
 use crate::ops::{Counts, Node, OpError};
 use crate::tensor::{Dim, Scalar, TensorType, Type};
 
@@ -29,7 +29,7 @@ fn hidden_sizes(node: &Node) -> Result<[Dim; 3], OpError> {
             _ => Err(OpError::Attribute { name, problem: "is not three sizes".into() }),
         };
     }
-    let [_, all] = dims(node, 1, "2")?;
+    let [_, all] = node.dims(1)?;
     Ok([divided(all, 3, "the weights' second dimension")?; 3])
 }
 
@@ -45,26 +45,26 @@ fn cache(node: &Node, places: &Places, new: Dim) -> Result<Cache, OpError> {
     if !node.has_input(places.past) {
         return Ok(Cache { held: new, met: new });
     }
-    let [_, _, _, past, _] = dims(node, places.past, "5")?;
+    let [_, _, _, past, _] = node.dims(places.past)?;
     if node.int_or("past_present_share_buffer", 0)? == 0 {
         return Ok(Cache { held: past.plus(new), met: past.plus(new) });
     }
-    let length = places.past_length.and_then(|input| node.elements(input)?.first().copied());
+    let length = places.past_length.map_or(Scalar::Unknown, |input| node.scalar(input));
     Ok(Cache { held: past, met: filled(past, length, new) })
 }
 
 /// Tokens in a buffer after new ones came: the past length and the new, or at most the buffer.
-pub fn filled(buffer: Dim, past_length: Option<Scalar>, new: Dim) -> Dim {
-    match past_length.map_or(Dim::Unknown, Scalar::dim).plus(new) {
+pub fn filled(buffer: Dim, past_length: Scalar, new: Dim) -> Dim {
+    match past_length.dim().plus(new) {
         Dim::Unknown => buffer.bound().map_or(Dim::Unknown, Dim::AtMost),
         length => length,
     }
 }
 
 fn sizes(node: &Node, places: &Places) -> Result<(Sizes, Cache), OpError> {
-    let [batch, tokens, _] = dims(node, 0, "3")?;
+    let [batch, tokens, _] = node.dims(0)?;
     let [query, _, value] = hidden_sizes(node)?;
-    let heads = positive(node, "num_heads")?;
+    let heads = node.positive("num_heads")?;
     let cache = cache(node, places, tokens)?;
     let sizes = Sizes {
         batch,
@@ -88,15 +88,13 @@ fn outputs(node: &Node, places: &Places, element_of: usize) -> Result<Vec<Type>,
 
 /// Work of the projections of `X [tokens…, Din]` by `W [Din, Dq + Dk + Dv]`, the bias added.
 fn projections(node: &Node, bias: u64) -> Result<Counts, OpError> {
-    let Some((input, tokens)) = node.shape(0)?.split_last() else {
-        return Err(OpError::Rank { input: 0, expected: "at least 2", found: 0 });
-    };
+    let (tokens, input) = node.split_last(0)?;
     let [query, key, value] = hidden_sizes(node)?;
     let projected = product(&[
         count(tokens, "the sequences")?,
         count(&[query.plus(key).plus(value)], "the hidden sizes")?,
     ])?;
-    let macs = product(&[projected, count(&[*input], "the input's hidden size")?])?;
+    let macs = product(&[projected, count(&[input], "the input's hidden size")?])?;
     Counts::macs(macs, node.element(0)?, node.element(1)?).plus(Counts::alu(bias).times(projected)?)
 }
 
@@ -119,10 +117,10 @@ pub fn attention(node: &Node) -> Result<Vec<Type>, OpError> {
 pub fn attention_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let (sizes, _) = sizes(node, &ATTENTION)?;
     let element = node.element(0)?;
-    projections(node, present(node, &[2]))?.plus(rotary(node, &sizes)?)?.plus(attention::core(
+    projections(node, node.given(&[2]))?.plus(rotary(node, &sizes)?)?.plus(attention::core(
         &sizes,
         (element, element),
-        present(node, ATTENTION.additions),
+        node.given(ATTENTION.additions),
     )?)
 }
 
@@ -136,16 +134,16 @@ pub fn quantized(node: &Node) -> Result<Vec<Type>, OpError> {
 pub fn quantized_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let (sizes, _) = sizes(node, &QUANTIZED)?;
     let element = node.element(3)?;
-    projections(node, 1 + present(node, &[2]))?.plus(rotary(node, &sizes)?)?.plus(attention::core(
+    projections(node, 1 + node.given(&[2]))?.plus(rotary(node, &sizes)?)?.plus(attention::core(
         &sizes,
         (element, element),
-        present(node, QUANTIZED.additions),
+        node.given(QUANTIZED.additions),
     )?)
 }
 
 /// `X [tokens, Din]` without padding to `Y [tokens, Dv]`.
 pub fn packed(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [tokens, _] = dims(node, 0, "2")?;
+    let [tokens, _] = node.dims(0)?;
     let [_, _, value] = hidden_sizes(node)?;
     Ok(vec![TensorType::new(node.element(0)?, vec![tokens, value]).into()])
 }
@@ -153,10 +151,10 @@ pub fn packed(node: &Node) -> Result<Vec<Type>, OpError> {
 /// Projections of the real tokens; a core that is bounded by each meeting the longest sequence, the
 /// second dimension of the token offsets (input 3).
 pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let [tokens, _] = dims(node, 0, "2")?;
-    let [_, longest] = dims(node, 3, "2")?;
+    let [tokens, _] = node.dims(0)?;
+    let [_, longest] = node.dims(3)?;
     let [query, _, value] = hidden_sizes(node)?;
-    let heads = positive(node, "num_heads")?;
+    let heads = node.positive("num_heads")?;
     let sizes = Sizes {
         batch: Dim::Exact(1),
         heads: Dim::Exact(heads),
@@ -167,8 +165,8 @@ pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
         value_head: divided(value, heads, "the value's hidden size")?,
     };
     let element = node.element(0)?;
-    projections(node, present(node, &[2]))?
-        .plus(attention::core(&sizes, (element, element), present(node, &[5]))?)
+    projections(node, node.given(&[2]))?
+        .plus(attention::core(&sizes, (element, element), node.given(&[5]))?)
         .map(Counts::at_most)
 }
 
@@ -177,9 +175,9 @@ pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 /// The global projections (inputs 4 and 5) are counted for every token, and every token is taken to meet
 /// all keys: an upper bound, since the global flags are data.
 pub fn longformer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let [batch, tokens, _] = dims(node, 0, "3")?;
+    let [batch, tokens, _] = node.dims(0)?;
     let [hidden, _, _] = hidden_sizes(node)?;
-    let heads = positive(node, "num_heads")?;
+    let heads = node.positive("num_heads")?;
     let head = divided(hidden, heads, "the hidden size")?;
     let heads = Dim::Exact(heads);
     let sizes =
@@ -191,13 +189,13 @@ pub fn longformer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 #[cfg(test)]
 mod tests {
     use crate::ops::Confidence;
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::{Case, microsoft};
     use crate::tensor::ElementType::{Float32, Int8, Int32, Uint8};
     use crate::tensor::Scalar;
 
     /// Two sequences of five tokens of 12, four heads of 8.
     fn attention() -> Case {
-        op_of("com.microsoft", "Attention", 1).f32(&[2, 5, 12]).f32(&[12, 96]).f32(&[96]).attr("num_heads", 4)
+        microsoft("Attention").f32(&[2, 5, 12]).f32(&[12, 96]).f32(&[96]).attr("num_heads", 4)
     }
 
     #[test]
@@ -212,7 +210,7 @@ mod tests {
 
     #[test]
     fn values_may_be_of_another_size() {
-        let case = op_of("com.microsoft", "Attention", 1)
+        let case = microsoft("Attention")
             .f32(&[2, 5, 12])
             .f32(&[12, 80])
             .attr("num_heads", 4)
@@ -240,7 +238,7 @@ mod tests {
 
     #[test]
     fn quantized_projections_multiply_bytes() {
-        let case = op_of("com.microsoft", "QAttention", 1)
+        let case = microsoft("QAttention")
             .input(Uint8, &[2, 5, 12])
             .input(Int8, &[12, 96])
             .f32(&[96])
@@ -255,7 +253,7 @@ mod tests {
 
     #[test]
     fn packed_tokens_are_bounded_by_the_longest_sequence() {
-        let case = op_of("com.microsoft", "PackedAttention", 1)
+        let case = microsoft("PackedAttention")
             .f32(&[7, 12])
             .f32(&[12, 96])
             .f32(&[96])
@@ -270,7 +268,7 @@ mod tests {
     #[test]
     fn invalid_sizes_are_refused() {
         assert!(attention().attr("qkv_hidden_sizes", &[32, 32]).types().is_err());
-        let uneven = op_of("com.microsoft", "Attention", 1).f32(&[2, 5, 12]).f32(&[12, 97]);
+        let uneven = microsoft("Attention").f32(&[2, 5, 12]).f32(&[12, 97]);
         assert_eq!(
             uneven.attr("num_heads", 4).types().unwrap_err().to_string(),
             "the weights' second dimension 97 is no multiple of 3"

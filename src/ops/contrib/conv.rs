@@ -3,7 +3,7 @@
 use super::activation;
 use super::quantize::{DEQUANTIZE, QUANTIZE};
 use super::twin::{nhwc, nhwc_work};
-use crate::ops::node::{count, input_count, output_count, product};
+use crate::ops::dims::{count, output_count, product};
 use crate::ops::{Counts, Node, OpError, conv, pool};
 use crate::tensor::{Dim, TensorType, Type};
 
@@ -71,7 +71,7 @@ pub fn average_pool_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpErro
     };
     // The twin counts sums of integers apart; here they are floating-point.
     Counts { alu: pooled.alu.saturating_add(pooled.int), int: 0, ..pooled }
-        .plus(DEQUANTIZE.times(input_count(node, 0)?)?)?
+        .plus(DEQUANTIZE.times(node.count(0)?)?)?
         .plus(QUANTIZE.times(output_count(outputs, 0)?)?)
         .map(Counts::by_formula)
 }
@@ -118,12 +118,8 @@ pub fn varlen_causal(node: &Node) -> Result<Vec<Type>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::microsoft;
     use crate::tensor::ElementType::{Int8, Uint8};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
 
     #[test]
     fn a_fused_convolution_adds_and_activates() {

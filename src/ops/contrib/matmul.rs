@@ -1,13 +1,13 @@
 //! Matrix products with something fused to them, and products of 8-bit integers.
 
 use super::activation;
-use super::twin::{with_inputs, with_types};
+use super::twin::{in_type, with_inputs, with_last, with_types};
 use crate::ops::conv::REQUANTIZE;
+use crate::ops::dims::{divided, output_count};
 use crate::ops::elementwise::TANH_GELU;
-use crate::ops::node::{input_count, output_count};
 use crate::ops::quantize::DYNAMIC_QUANTIZE;
 use crate::ops::{Counts, Node, OpError, matmul};
-use crate::tensor::{ElementType, TensorType, Type};
+use crate::tensor::{Dim, ElementType, TensorType, Type};
 
 /// An operand of `FusedMatMul` as it is multiplied: `transBatch` takes the first dimension for the rows,
 /// `trans` swaps rows and columns.
@@ -28,12 +28,6 @@ fn operand(node: &Node, input: usize, batch: &'static str, swap: &'static str) -
 
 fn operands(node: &Node) -> Result<[Type; 2], OpError> {
     Ok([operand(node, 0, "transBatchA", "transA")?, operand(node, 1, "transBatchB", "transB")?])
-}
-
-/// The types that a rule gives, all of another element type.
-fn in_type(types: Vec<Type>, element: ElementType) -> Vec<Type> {
-    let shape = |ty: &Type| ty.tensor().and_then(|tensor| tensor.shape.clone());
-    types.iter().map(|ty| TensorType { element, shape: shape(ty) }.into()).collect()
 }
 
 /// `MatMul` of `A [.., M, K]` and `B [.., K, N]`, each transposed first where an attribute says so. Also
@@ -89,18 +83,34 @@ pub fn gemm_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
 
 /// `Gemm` to the element type that the attribute `dtype` numbers.
 pub fn float8_gemm(node: &Node) -> Result<Vec<Type>, OpError> {
-    let dtype = node.int_or("dtype", 1)?;
-    let element = i32::try_from(dtype).ok().and_then(ElementType::from_onnx);
-    let element = element.ok_or_else(|| OpError::Attribute {
-        name: "dtype",
-        problem: format!("is {dtype}, which is no element type"),
-    })?;
+    let element = node.element_type("dtype")?.unwrap_or(ElementType::Float32);
     Ok(in_type(matmul::gemm(node)?, element))
+}
+
+/// `X [.., K]` by `W [K, R + 2·I]` to the logits of a router `[.., R]` and the gated activation of the rest
+/// `[.., I]`, `R` being `router_size`.
+pub fn router_gate_up(node: &Node) -> Result<Vec<Type>, OpError> {
+    let router = node.positive("router_size")?;
+    let [_, columns] = node.dims(1)?;
+    let both = match columns {
+        Dim::Exact(n) if n < router => {
+            return Err(OpError::Mismatch(format!("{n} columns are less than {router} of the router")));
+        }
+        _ => columns.map(|n| n.checked_sub(router)),
+    };
+    let gated = divided(both, 2, "the number of columns beside the router's")?;
+    Ok(vec![with_last(node, Dim::Exact(router))?, with_last(node, gated)?])
+}
+
+/// The product, and what `SwiGLU` does to each gated element.
+pub fn router_gate_up_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    let gated = outputs.get(1..).unwrap_or(&[]);
+    matmul::matmul_work(node, outputs)?.plus(activation::swiglu_work(node, gated)?)
 }
 
 /// Sums of the rows of `A` and the columns of `B`, which zero points multiply.
 fn zero_points(node: &Node, a: usize, b: usize) -> Result<Counts, OpError> {
-    let sums = input_count(node, a)?.checked_add(input_count(node, b)?);
+    let sums = node.count(a)?.checked_add(node.count(b)?);
     Ok(Counts::int(sums.ok_or(OpError::Overflow)?).by_formula())
 }
 
@@ -135,7 +145,7 @@ pub fn dynamic_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let product = matmul::matmul_work(node, outputs)?;
     let after = Counts::alu(1 + u64::from(node.has_input(4)));
     Counts { factors: Some((ElementType::Uint8, node.element(1)?)), ..product }
-        .plus(DYNAMIC_QUANTIZE.times(input_count(node, 0)?)?)?
+        .plus(DYNAMIC_QUANTIZE.times(node.count(0)?)?)?
         .plus(zero_points(node, 0, 1)?)?
         .plus(after.times(output_count(outputs, 0)?)?)
 }
@@ -155,12 +165,8 @@ pub fn integer_to_float_work(node: &Node, outputs: &[Type]) -> Result<Counts, Op
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
-    use crate::tensor::ElementType::{Float32, Int8, Uint8};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
+    use crate::ops::testing::microsoft;
+    use crate::tensor::ElementType::{Float16, Float32, Int8, Uint8};
 
     #[test]
     fn operands_are_transposed_before_they_are_multiplied() {
@@ -214,5 +220,19 @@ mod tests {
             microsoft("MatMulIntegerToFloat").input(Uint8, &[3, 4]).input(Int8, &[4, 5]).f32(&[]).f32(&[]);
         assert_eq!(scaled.ty().tensor().unwrap().element, Float32);
         assert_eq!((scaled.counts().macs, scaled.counts().alu), (60, 15));
+    }
+
+    #[test]
+    fn a_router_and_a_gated_expert_share_one_product() {
+        // 3 rows of 8 by 8 × (5 + 2 · 6).
+        let case = microsoft("RouterGateUpProj")
+            .input(Float16, &[3, 8])
+            .input(Float16, &[8, 17])
+            .attr("router_size", 5);
+        assert_eq!(case.shapes(), ["3×5", "3×6"]);
+        let counts = case.counts();
+        assert_eq!(counts.macs, 3 * 8 * 17);
+        // SiLU and the product, for 18 gated elements.
+        assert_eq!((counts.alu, counts.div, counts.trans), (18 * 4, 18, 18));
     }
 }

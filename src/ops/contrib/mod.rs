@@ -1,12 +1,16 @@
-//! ONNX Runtime's own operators, com.microsoft version 1: one file a category.
+//! ONNX Runtime's own operators, com.microsoft version 1: one file a family, as for ai.onnx.
 //!
-//! Those with a twin in ai.onnx call its family's rules. Source of all: ONNX Runtime 1.32, the schema of
-//! each operator (`ContribOperators.md`), unless a rule says otherwise.
+//! Those with a twin in ai.onnx call its rules ([`twin`]). Attention comes with its projections
+//! ([`attention`]) or without ([`multi_head`]); matrix products in plain 8 bits ([`matmul`]) or packed
+//! below ([`packed`], [`moe`]). [`position`] has position biases, rotations and padding, [`streams`]
+//! hyper-connections, [`inspect`] tests and hashes. Source of all: ONNX Runtime 1.32, the schema of each
+//! operator (`ContribOperators.md`), unless a rule says otherwise.
 
 pub mod activation;
 pub mod attention;
 pub mod conv;
 pub mod inspect;
+pub mod layout;
 pub mod matmul;
 pub mod moe;
 pub mod multi_head;
@@ -15,4 +19,5 @@ pub mod packed;
 pub mod position;
 pub mod quantize;
 pub mod signal;
+pub mod streams;
 pub mod twin;

@@ -1,7 +1,8 @@
 //! Mixtures of experts: each token meets the `k` experts that its router chose.
 
 use super::activation;
-use crate::ops::node::{count, dims, product};
+use crate::ops::dims::{count, product};
+use crate::ops::elementwise::SILU;
 use crate::ops::{Bytes, Counts, Moved, Node, OpError};
 use crate::tensor::{ElementType, Type};
 
@@ -13,7 +14,7 @@ struct Routing {
 }
 
 fn routing(node: &Node) -> Result<Routing, OpError> {
-    let [tokens, experts] = dims(node, 1, "2")?;
+    let [tokens, experts] = node.dims(1)?;
     let chosen = node.int_or("k", 1)?;
     let chosen = u64::try_from(chosen).map_err(|_| OpError::Attribute {
         name: "k",
@@ -75,13 +76,13 @@ fn work(node: &Node, layers: &Layers, factor: ElementType) -> Result<Counts, OpE
         }
     }
     let output = count(node.shape(0)?.last().map_or(&[], std::slice::from_ref), "the hidden size")?;
-    let [_, first, _] = dims(node, 2, "3")?;
+    let [_, first, _] = node.dims(2)?;
     let gated = node.int_or("swiglu_fusion", 0)? != 0;
     let hidden = count(&[first], "the hidden layer")? / if gated { 2 } else { 1 };
 
     let name = node.str_or("activation_type", "relu")?;
     let each = match name {
-        "swiglu" => activation::SILU.plus(Counts::alu(1))?,
+        "swiglu" => SILU.plus(Counts::alu(1))?,
         "geglu" => activation::named("gelu_tanh")?.plus(Counts::alu(1))?,
         name => activation::named(name)?,
     };
@@ -146,13 +147,13 @@ pub fn quantized_elements(node: &Node, input: usize) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use crate::ops::Bytes;
-    use crate::ops::testing::op_of;
+    use crate::ops::testing::microsoft;
     use crate::tensor::ElementType::{Float32, Uint4, Uint8};
 
     #[test]
     fn each_token_meets_its_chosen_experts_only() {
         // Three tokens of 8, two of sixteen experts of 32 each.
-        let case = op_of("com.microsoft", "MoE", 1)
+        let case = microsoft("MoE")
             .f32(&[3, 8])
             .f32(&[3, 16])
             .f32(&[16, 32, 8])
@@ -168,7 +169,7 @@ mod tests {
 
     #[test]
     fn packed_experts_count_as_the_elements_they_hold() {
-        let case = op_of("com.microsoft", "QMoE", 1)
+        let case = microsoft("QMoE")
             .f32(&[3, 8])
             .f32(&[3, 16])
             .input(Uint8, &[16, 64, 4])

@@ -1,10 +1,12 @@
 //! Attention over queries, keys and values that are projected already, with a cache of past ones.
 
 use super::attention::filled;
-use crate::ops::attention::{self, Sizes, present, rows};
-use crate::ops::node::{count, dims, divided, positive, product};
+use crate::ops::attention::{self, Sizes};
+use crate::ops::dims::{count, divided, product};
+use crate::ops::norm::scaled_rms;
+use crate::ops::traffic::looked_up;
 use crate::ops::{Bytes, Counts, Moved, Node, OpError};
-use crate::tensor::{Dim, ElementType, Scalar, TensorType, Type};
+use crate::tensor::{Dim, ElementType, TensorType, Type};
 
 /// Where an operator of this kind has its optional inputs.
 struct Places {
@@ -27,7 +29,7 @@ struct Attended {
 }
 
 fn attended(node: &Node, places: &Places, shared: bool) -> Result<Attended, OpError> {
-    let heads = positive(node, "num_heads")?;
+    let heads = node.positive("num_heads")?;
     let per_head = |hidden: Dim| divided(hidden, heads, "the hidden size");
     let (batch, queries, packed_head) = match *node.shape(0)? {
         [batch, queries, _, _, head] => (batch, queries, Some(head)),
@@ -42,21 +44,20 @@ fn attended(node: &Node, places: &Places, shared: bool) -> Result<Attended, OpEr
         None => match *node.shape(1)? {
             [_, tokens, _, _, head] => (head, head, tokens, true),
             [_, _, tokens, head] => {
-                let [_, _, _, value_head] = dims(node, 2, "4")?;
+                let [_, _, _, value_head] = node.dims(2)?;
                 (head, value_head, tokens, false)
             }
             [_, tokens, hidden] => {
-                let [_, _, value] = dims(node, 2, "3")?;
+                let [_, _, value] = node.dims(2)?;
                 (per_head(hidden)?, per_head(value)?, tokens, true)
             }
             ref shape => return Err(OpError::Rank { input: 1, expected: "3, 4 or 5", found: shape.len() }),
         },
     };
     let (keys, held) = if node.has_input(places.past_key) {
-        let [_, _, past, _] = dims(node, places.past_key, "4")?;
+        let [_, _, past, _] = node.dims(places.past_key)?;
         if shared {
-            let length = node.elements(places.past_length).and_then(|elements| elements.first().copied());
-            (filled(past, length, new), past)
+            (filled(past, node.scalar(places.past_length), new), past)
         } else {
             (past.plus(new), past.plus(new))
         }
@@ -84,7 +85,7 @@ fn outputs(node: &Node, attended: &Attended) -> Result<Vec<Type>, OpError> {
 fn work(node: &Node, places: &Places, attended: &Attended) -> Result<Counts, OpError> {
     let Attended { sizes, new, .. } = attended;
     let element = node.element(0)?;
-    let core = attention::core(sizes, (element, element), present(node, places.additions))?;
+    let core = attention::core(sizes, (element, element), node.given(places.additions))?;
     if !node.has_input(places.bias) {
         return Ok(core);
     }
@@ -125,16 +126,16 @@ pub fn decoder_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 /// Tokens without padding, `Q [tokens, H·d]` or `QKV [tokens, H, 3, d]`, that meet at most the longest
 /// sequence: the second dimension of the token offsets (input 4).
 fn packed_sizes(node: &Node) -> Result<Sizes, OpError> {
-    let heads = positive(node, "num_heads")?;
+    let heads = node.positive("num_heads")?;
     let (queries, head, value_head) = match *node.shape(0)? {
         [tokens, _, _, head] => (tokens, head, head),
         [tokens, hidden] => {
-            let [_, value] = dims(node, 2, "2")?;
+            let [_, value] = node.dims(2)?;
             (tokens, divided(hidden, heads, "the hidden size")?, divided(value, heads, "the hidden size")?)
         }
         ref shape => return Err(OpError::Rank { input: 0, expected: "2 or 4", found: shape.len() }),
     };
-    let [_, keys] = dims(node, 4, "2")?;
+    let [_, keys] = node.dims(4)?;
     let heads = Dim::Exact(heads);
     Ok(Sizes { batch: Dim::Exact(1), heads, kv_heads: heads, queries, keys, head, value_head })
 }
@@ -151,8 +152,8 @@ pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let sizes = packed_sizes(node)?;
     let element = node.element(0)?;
     let biased = [sizes.queries, sizes.heads, sizes.head.plus(sizes.head).plus(sizes.value_head)];
-    attention::core(&sizes, (element, element), present(node, &[6]))?
-        .plus(Counts::alu(present(node, &[3])).times(count(&biased, "the projections")?)?)
+    attention::core(&sizes, (element, element), node.given(&[6]))?
+        .plus(Counts::alu(node.given(&[3])).times(count(&biased, "the projections")?)?)
         .map(Counts::at_most)
 }
 
@@ -161,21 +162,20 @@ pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 /// The cache holds the past and the new tokens, or is a buffer of fixed size: then, and only then,
 /// `total_sequence_length` (input 6) is not larger than the past (input 3) is long.
 fn grouped(node: &Node) -> Result<Attended, OpError> {
-    let (heads, kv_heads) = (positive(node, "num_heads")?, positive(node, "kv_num_heads")?);
-    let [batch, queries, hidden] = dims(node, 0, "3")?;
+    let (heads, kv_heads) = (node.positive("num_heads")?, node.positive("kv_num_heads")?);
+    let [batch, queries, hidden] = node.dims(0)?;
     let (width, new) = if node.has_input(1) {
-        let [_, tokens, _] = dims(node, 1, "3")?;
+        let [_, tokens, _] = node.dims(1)?;
         (Some(heads), tokens)
     } else {
         (kv_heads.checked_mul(2).and_then(|n| n.checked_add(heads)), queries)
     };
     let head = divided(hidden, width.ok_or(OpError::Overflow)?, "the hidden size")?;
 
-    let total =
-        node.elements(6).and_then(|elements| elements.first().copied()).map_or(Dim::Unknown, Scalar::dim);
+    let total = node.scalar(6).dim();
     let windowed = node.int_or("sliding_window_cache", 0)? == 1;
     let (keys, held) = if node.has_input(3) {
-        let [_, _, past, _] = dims(node, 3, "4")?;
+        let [_, _, past, _] = node.dims(3)?;
         let held = match total {
             _ if windowed => past,
             Dim::Unknown => past.plus(new).bound().map_or(Dim::Unknown, Dim::AtMost),
@@ -208,7 +208,7 @@ pub fn group_query(node: &Node) -> Result<Vec<Type>, OpError> {
     let (element, cached) = (node.element(0)?, cache_element(node)?);
     // Four-bit caches are bytes of two elements each.
     let stored = match (node.has_input(3), sizes.head) {
-        (true, _) => dims::<4>(node, 3, "4")?[3],
+        (true, _) => node.dims::<4>(3)?[3],
         (false, head) => head,
     };
     let cache = TensorType::new(cached, vec![sizes.batch, sizes.kv_heads, held, stored]);
@@ -224,22 +224,18 @@ pub fn group_query(node: &Node) -> Result<Vec<Type>, OpError> {
 /// (inputs 14 and 15), and rotary embedding of as many elements as the cosines (input 7) have.
 pub fn group_query_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let Attended { sizes, new, .. } = grouped(node)?;
-    let core = attention::core(&sizes, (node.element(0)?, cache_element(node)?), present(node, &[10]))?;
+    let core = attention::core(&sizes, (node.element(0)?, cache_element(node)?), node.given(&[10]))?;
     let queries = count(&[sizes.batch, sizes.queries, sizes.heads], "the queries")?;
     let keys = count(&[sizes.batch, new, sizes.kv_heads], "the keys")?;
     let vectors = queries.checked_add(keys).ok_or(OpError::Overflow)?;
 
-    let mut counts = core;
-    if node.float_or("softcap", 0.0)? != 0.0 {
-        let scores = count(&sizes.scores(), "the attention scores")?;
-        counts = counts.plus(Counts { alu: 2, trans: 1, ..Counts::ZERO }.times(scores)?)?;
-    }
+    let mut counts = core.plus(attention::soft_cap(node, &sizes)?)?;
     if node.has_input(14) {
         let elements = product(&[vectors, count(&[sizes.head], "an attention head")?])?;
-        counts = counts.plus(Counts::alu(4).times(elements)?)?.plus(Counts::div(2).times(vectors)?)?;
+        counts = counts.plus(scaled_rms(elements, vectors)?)?;
     }
     if node.int_or("do_rotary", 0)? != 0 {
-        let [_, half] = dims(node, 7, "2")?;
+        let [_, half] = node.dims(7)?;
         let rotated = product(&[vectors, 2, count(&[half], "the cosines")?])?;
         counts = counts.plus(Counts::alu(3).times(rotated)?)?;
     }
@@ -250,16 +246,9 @@ pub fn group_query_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 /// are met are read and the new ones written.
 pub fn group_query_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
     let Attended { sizes, new, held } = grouped(node)?;
-    let mut read = vec![Bytes::Whole; 17];
-    let mut written = vec![Bytes::Whole; 4];
-    let tokens = count(&[sizes.batch, sizes.queries], "the sequences")?;
-    for table in [7, 8] {
-        if node.has_input(table) {
-            set(&mut read, table, rows(node, table, tokens)?);
-        }
-    }
+    let mut moved = looked_up(node, &[7, 8], count(&[sizes.batch, sizes.queries], "the sequences")?)?;
     if node.has_input(3) {
-        let [batch, kv_heads, past, head] = dims(node, 3, "4")?;
+        let [batch, kv_heads, past, head] = node.dims(3)?;
         let cached = cache_element(node)?;
         let bytes = |tokens: u64| {
             let elements = product(&[tokens, count(&[batch, kv_heads, head], "the cache")?])?;
@@ -269,29 +258,23 @@ pub fn group_query_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
             let (past, met) = (count(&[past], "the past")?, count(&[sizes.keys], "the keys")?);
             let new = count(&[new], "the new keys")?;
             for (input, output) in [(3, 1), (4, 2)] {
-                set(&mut read, input, bytes(met.saturating_sub(new).min(past))?);
-                set(&mut written, output, bytes(new)?);
+                moved.set_read(input, bytes(met.saturating_sub(new).min(past))?);
+                moved.set_written(output, bytes(new)?);
             }
         }
     }
-    Ok(Moved { read, written })
-}
-
-fn set(list: &mut [Bytes], index: usize, bytes: Bytes) {
-    if let Some(entry) = list.get_mut(index) {
-        *entry = bytes;
-    }
+    Ok(moved)
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::{Case, microsoft};
     use crate::ops::{Bytes, Confidence};
     use crate::tensor::ElementType::{Float16, Float32, Int8, Int32};
     use crate::tensor::Scalar;
 
     fn multi_head() -> Case {
-        op_of("com.microsoft", "MultiHeadAttention", 1).attr("num_heads", 4)
+        microsoft("MultiHeadAttention").attr("num_heads", 4)
     }
 
     #[test]
@@ -322,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_decoder_meets_what_its_buffer_holds() {
-        let case = op_of("com.microsoft", "DecoderMaskedMultiHeadAttention", 1)
+        let case = microsoft("DecoderMaskedMultiHeadAttention")
             .f32(&[2, 1, 32])
             .f32(&[2, 1, 32])
             .f32(&[2, 1, 32])
@@ -339,7 +322,7 @@ mod tests {
 
     #[test]
     fn packed_tokens_are_bounded_by_the_longest_sequence() {
-        let case = op_of("com.microsoft", "PackedMultiHeadAttention", 1)
+        let case = microsoft("PackedMultiHeadAttention")
             .f32(&[7, 4, 3, 8])
             .none()
             .none()
@@ -353,7 +336,7 @@ mod tests {
 
     /// Eight query heads on two key heads of 16; `past` tokens in the cache.
     fn grouped(tokens: u64, past: u64, total: i64) -> Case {
-        op_of("com.microsoft", "GroupQueryAttention", 1)
+        microsoft("GroupQueryAttention")
             .input(Float16, &[2, tokens, 128])
             .input(Float16, &[2, tokens, 32])
             .input(Float16, &[2, tokens, 32])
@@ -375,7 +358,7 @@ mod tests {
         assert_eq!(grown.counts().macs, 2 * 8 * 10 * 32);
         // Scale and softmax; rotary of queries and new keys.
         assert_eq!(grown.counts().alu, 2 * 8 * 10 * 4 + 3 * 2 * (8 + 2) * 16);
-        assert_eq!(grown.moved().written[1], Bytes::Whole);
+        assert_eq!(grown.moved().written, []);
         assert_eq!(grown.moved().read[7], Bytes::Part(2 * 8 * 2));
 
         let filled = grouped(1, 100, 10);
@@ -394,7 +377,7 @@ mod tests {
 
     #[test]
     fn queries_may_hold_keys_and_values_and_the_cache_may_be_quantized() {
-        let case = op_of("com.microsoft", "GroupQueryAttention", 1)
+        let case = microsoft("GroupQueryAttention")
             .f32(&[2, 3, 192])
             .none()
             .none()

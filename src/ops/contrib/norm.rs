@@ -1,48 +1,27 @@
 //! Normalisations with residuals, embeddings, gates or activations fused to them.
 
-use super::activation::{self, SILU};
-use crate::ops::attention::{present, rows};
-use crate::ops::node::{count, dims, divided, input_count, output_count, positive, resolve_axis};
-use crate::ops::{Bytes, Counts, Moved, Node, OpError};
+use super::activation;
+use crate::ops::dims::{count, divided, output_count, resolve_axis};
+use crate::ops::elementwise::SILU;
+use crate::ops::norm::{scaled_rms, standardize};
+use crate::ops::traffic::looked_up;
+use crate::ops::{Counts, Moved, Node, OpError};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
-/// Layer normalisation with its scale: mean, difference, square, sum, product and scale for each element; for
-/// each group two divisions by its size and one by the root.
-///
-/// Source: ONNX `LayerNormalization`, opset 17.
-pub fn layer(elements: u64, groups: u64) -> Result<Counts, OpError> {
-    let each = Counts::alu(6).times(elements)?;
-    each.plus(Counts::div(3).times(groups)?).map(Counts::by_formula)
-}
-
-/// RMS normalisation with its scale: square, sum, product and scale for each element; for each group a
-/// division by its size and one by the root.
-///
-/// Source: ONNX `RMSNormalization`, opset 23.
-pub fn rms(elements: u64, groups: u64) -> Result<Counts, OpError> {
-    let each = Counts::alu(4).times(elements)?;
-    each.plus(Counts::div(2).times(groups)?).map(Counts::by_formula)
-}
-
-/// The outer dimensions of the first input: all but the last.
-fn outer<'a>(node: &Node<'a>) -> Result<&'a [Dim], OpError> {
-    let shape = node.shape(0)?;
-    shape.split_last().map(|(_, outer)| outer).ok_or(OpError::Rank {
-        input: 0,
-        expected: "at least 1",
-        found: 0,
-    })
+/// Layer normalisation with its scale, and so many additions an element before or after it.
+fn layer(elements: u64, groups: u64, additions: u64) -> Result<Counts, OpError> {
+    standardize(elements, groups)?.plus(Counts::alu(1 + additions).times(elements)?)
 }
 
 /// Elements and rows of the first input.
 fn size(node: &Node) -> Result<(u64, u64), OpError> {
-    Ok((input_count(node, 0)?, count(outer(node)?, "the rows of an input")?))
+    Ok((node.count(0)?, count(node.split_last(0)?.0, "the rows of an input")?))
 }
 
 /// `X [.., H]` to itself, the mean and inverse deviation of each row in float32, and the sum of input and
 /// skip.
 pub fn skip(node: &Node) -> Result<Vec<Type>, OpError> {
-    let mut row = outer(node)?.to_vec();
+    let mut row = node.split_last(0)?.0.to_vec();
     row.push(Dim::Exact(1));
     let statistics = TensorType::new(ElementType::Float32, row);
     let same = node.ty(0)?.clone();
@@ -52,13 +31,13 @@ pub fn skip(node: &Node) -> Result<Vec<Type>, OpError> {
 /// [`layer`] of `X + skip + bias` (inputs 1 and 4), and an addition of beta (input 3).
 pub fn skip_layer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let (elements, rows) = size(node)?;
-    layer(elements, rows)?.plus(Counts::alu(1 + present(node, &[3, 4])).times(elements)?)
+    layer(elements, rows, 1 + node.given(&[3, 4]))
 }
 
-/// [`rms`] of `X + skip + bias` (inputs 1 and 3).
+/// [`scaled_rms`] of `X + skip + bias` (inputs 1 and 3).
 pub fn skip_rms_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let (elements, rows) = size(node)?;
-    rms(elements, rows)?.plus(Counts::alu(1 + present(node, &[3])).times(elements)?)
+    scaled_rms(elements, rows)?.plus(Counts::alu(1 + node.given(&[3])).times(elements)?)
 }
 
 /// `X` to itself, and the inverse root of each row's mean square. The axis is the last in every model met.
@@ -72,17 +51,17 @@ pub fn simplified(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![node.ty(0)?.clone(), statistics.into()])
 }
 
-/// [`rms`] over the axes from `axis` on.
+/// [`scaled_rms`] over the axes from `axis` on.
 pub fn simplified_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let shape = node.shape(0)?;
     let axis = resolve_axis(node.int_or("axis", -1)?, shape.len())?;
-    rms(count(shape, "an input")?, count(shape.get(..axis).unwrap_or(&[]), "the groups")?)
+    scaled_rms(count(shape, "an input")?, count(shape.get(..axis).unwrap_or(&[]), "the groups")?)
 }
 
 /// Word identifiers `[B, S]` to `[B, S, H]`, the mask index `[B]`, and the sum of the embeddings.
 pub fn embed(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [batch, tokens] = dims(node, 0, "2")?;
-    let [_, hidden] = dims(node, 2, "2")?;
+    let [batch, tokens] = node.dims(0)?;
+    let [_, hidden] = node.dims(2)?;
     // The embeddings of `QEmbedLayerNormalization` are bytes, scaled by input 8 of the output's type.
     let table = node.element(2)?;
     let element = if table.is_float() { table } else { node.element(8)? };
@@ -94,42 +73,31 @@ pub fn embed(node: &Node) -> Result<Vec<Type>, OpError> {
 /// The sum of two or three embeddings (input 4), [`layer`], and beta.
 pub fn embed_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let elements = output_count(outputs, 0)?;
-    let sums = Counts::alu(2 + present(node, &[4])).times(elements)?;
-    layer(elements, input_count(node, 0)?)?.plus(sums)
+    layer(elements, node.count(0)?, 2 + node.given(&[4]))
 }
 
 /// [`embed_work`] of bytes that are scaled first, two operations an element of each table.
 pub fn quantized_embed_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let elements = output_count(outputs, 0)?;
-    let scaled = Counts::alu(2).times(2 + present(node, &[4]))?.times(elements)?;
+    let scaled = Counts::alu(2).times(2 + node.given(&[4]))?.times(elements)?;
     embed_work(node, outputs)?.plus(scaled)
 }
 
 /// Of each table (inputs 2, 3 and 4), a row for each token.
 pub fn embed_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let tokens = input_count(node, 0)?;
-    let mut read = vec![Bytes::Whole; 5];
-    for table in [2, 3, 4] {
-        if node.has_input(table)
-            && let Some(bytes) = read.get_mut(table)
-        {
-            *bytes = rows(node, table, tokens)?;
-        }
-    }
-    Ok(Moved { read, written: vec![Bytes::Whole; 3] })
+    looked_up(node, &[2, 3, 4], node.count(0)?)
 }
 
 /// [`layer`] by groups of channels, beta, and SiLU where `activation` is 1.
 fn group(node: &Node) -> Result<Counts, OpError> {
     let shape = node.shape(0)?;
-    let groups = positive(node, "groups")?;
+    let groups = node.positive("groups")?;
     let channel = if node.int_or("channels_last", 1)? == 0 { shape.get(1) } else { shape.last() };
     divided(channel.copied().unwrap_or(Dim::Unknown), groups, "the number of channels")?;
     let elements = count(shape, "an input")?;
     let batch = shape.first().copied().unwrap_or(Dim::Exact(1));
     let after = if node.int_or("activation", 0)? == 1 { SILU } else { Counts::ZERO };
-    layer(elements, count(&[batch.times(Dim::Exact(groups))], "the groups")?)?
-        .plus(Counts::alu(1).plus(after)?.times(elements)?)
+    layer(elements, count(&[batch.times(Dim::Exact(groups))], "the groups")?, 1)?.plus(after.times(elements)?)
 }
 
 /// Group normalisation with beta and an optional SiLU.
@@ -144,40 +112,36 @@ pub fn skip_group(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// [`group_work`] of `X + skip + bias` (inputs 3 and 4).
 pub fn skip_group_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    group(node)?.plus(Counts::alu(1 + present(node, &[4])).times(input_count(node, 0)?)?)
+    group(node)?.plus(Counts::alu(1 + node.given(&[4])).times(node.count(0)?)?)
 }
 
-/// [`rms`] of groups as long as the scale (input 1), times an activated gate.
+/// [`scaled_rms`] of groups as long as the scale (input 1), times an activated gate.
 pub fn gated_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let elements = input_count(node, 0)?;
-    let groups = elements.checked_div(input_count(node, 1)?).unwrap_or(0);
+    let elements = node.count(0)?;
+    let groups = elements.checked_div(node.count(1)?).unwrap_or(0);
     let gate = activation::named(node.str_or("activation", "silu")?)?.plus(Counts::alu(1))?;
-    rms(elements, groups)?.plus(gate.times(elements)?)
+    scaled_rms(elements, groups)?.plus(gate.times(elements)?)
 }
 
-/// [`rms`] of each branch: rows of the last dimension, or `num_branches` a row.
+/// [`scaled_rms`] of each branch: rows of the last dimension, or `num_branches` a row.
 pub fn branchwise_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let (elements, rows) = size(node)?;
     let branches = u64::try_from(node.int_or("num_branches", 0)?).unwrap_or(0).max(1);
-    rms(elements, rows.checked_mul(branches).ok_or(OpError::Overflow)?)
+    scaled_rms(elements, rows.checked_mul(branches).ok_or(OpError::Overflow)?)
 }
 
 /// [`layer`] of bytes: scaled before, and divided, rounded and clipped after.
 pub fn quantized_layer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let (elements, rows) = size(node)?;
-    let each = Counts { alu: 1 + 2 + present(node, &[3]), div: 1, int: 2, ..Counts::ZERO };
-    layer(elements, rows)?.plus(each.times(elements)?)
+    let each = Counts { alu: 1 + 2 + node.given(&[3]), div: 1, int: 2, ..Counts::ZERO };
+    layer(elements, rows, 0)?.plus(each.times(elements)?)
 }
 
 #[cfg(test)]
 mod tests {
     use crate::ops::Bytes;
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::microsoft;
     use crate::tensor::ElementType::{Float16, Float32, Int32};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
 
     #[test]
     fn a_residual_adds_before_the_norm() {

@@ -4,9 +4,11 @@
 //! as a fused kernel does it in passing.
 
 use super::activation;
-use crate::ops::attention::rows;
-use crate::ops::node::{count, dims, positive, product, resolve_axis};
-use crate::ops::{Bytes, Counts, Moved, Node, OpError};
+use super::twin::with_last;
+use crate::ops::dims::{count, product, resolve_axis};
+use crate::ops::norm::scaled_rms;
+use crate::ops::traffic::looked_up;
+use crate::ops::{Counts, Moved, Node, OpError};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
 /// The element type for that many bits, or the next wider one: what arithmetic on the weights is filed under.
@@ -27,23 +29,9 @@ fn bits(node: &Node, name: &'static str) -> Result<u64, OpError> {
         .ok_or_else(|| OpError::Attribute { name, problem: format!("is {bits}, expected 1 to 8") })
 }
 
-/// The first input `[.., K]` with `n` in place of `K`.
-fn replaced(node: &Node, n: Dim) -> Result<Type, OpError> {
-    let Some((_, outer)) = node.shape(0)?.split_last() else {
-        return Err(OpError::Rank { input: 0, expected: "at least 1", found: 0 });
-    };
-    let mut shape = outer.to_vec();
-    shape.push(n);
-    Ok(TensorType::new(node.element(0)?, shape).into())
-}
-
 /// Rows of the first input: the product of all its dimensions but the last.
 fn input_rows(node: &Node) -> Result<u64, OpError> {
-    count(node.shape(0)?.split_last().map_or(&[], |(_, outer)| outer), "the rows of an input")
-}
-
-fn attribute_dim(node: &Node, name: &'static str) -> Result<Dim, OpError> {
-    positive(node, name).map(Dim::Exact)
+    count(node.split_last(0)?.0, "the rows of an input")
 }
 
 /// `M·N·K` of activations and weights of that type, and so many operations for each output.
@@ -54,14 +42,14 @@ fn weight_only(node: &Node, n: u64, k: u64, weights: ElementType, each: Counts) 
 
 /// `A [.., K]` to `Y [.., N]`, both by attribute.
 pub fn n_bits(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![replaced(node, attribute_dim(node, "N")?)?])
+    Ok(vec![with_last(node, Dim::Exact(node.positive("N")?))?])
 }
 
 /// `M·N·K`, and a bias (input 5).
 pub fn n_bits_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let weights = element_of_bits(bits(node, "bits")?);
     let bias = Counts::alu(u64::from(node.has_input(5)));
-    weight_only(node, positive(node, "N")?, positive(node, "K")?, weights, bias)
+    weight_only(node, node.positive("N")?, node.positive("K")?, weights, bias)
 }
 
 /// `N·K` elements in input 1.
@@ -69,18 +57,18 @@ pub fn n_bits_elements(node: &Node, input: usize) -> Option<u64> {
     if input != 1 {
         return None;
     }
-    positive(node, "N").ok()?.checked_mul(positive(node, "K").ok()?)
+    node.positive("N").ok()?.checked_mul(node.positive("K").ok()?)
 }
 
 /// As [`n_bits`]; without `transB`, from `[.., N]` to `[.., K]`.
 pub fn bnb4(node: &Node) -> Result<Vec<Type>, OpError> {
     let output = if node.int_or("transB", 1)? == 0 { "K" } else { "N" };
-    Ok(vec![replaced(node, attribute_dim(node, output)?)?])
+    Ok(vec![with_last(node, Dim::Exact(node.positive(output)?))?])
 }
 
 /// `M·N·K`, whichever way `B` lies.
 pub fn bnb4_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let (n, k) = (positive(node, "N")?, positive(node, "K")?);
+    let (n, k) = (node.positive("N")?, node.positive("K")?);
     Ok(Counts::macs(product(&[input_rows(node)?, n, k])?, node.element(0)?, ElementType::Uint4))
 }
 
@@ -96,7 +84,7 @@ fn blob_shape(node: &Node) -> Result<[Dim; 2], OpError> {
 /// `A [.., K]` by a blob of `[K, N]`, its shape in input 2.
 pub fn blob(node: &Node) -> Result<Vec<Type>, OpError> {
     let [_, n] = blob_shape(node)?;
-    Ok(vec![replaced(node, n)?])
+    Ok(vec![with_last(node, n)?])
 }
 
 /// `M·N·K`.
@@ -112,14 +100,14 @@ pub fn blob_elements(node: &Node, input: usize) -> Option<u64> {
 
 /// `A [.., K]` by `B [N, K]`, or `[N, K/2]` with two elements a byte, to `[.., N]`.
 pub fn block_float(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [n, _] = dims(node, 1, "2")?;
-    Ok(vec![replaced(node, n)?])
+    let [n, _] = node.dims(1)?;
+    Ok(vec![with_last(node, n)?])
 }
 
 fn block_float_work(node: &Node, weights: ElementType, bias: usize) -> Result<Counts, OpError> {
-    let [n, _] = dims(node, 1, "2")?;
-    let k = node.shape(0)?.last().copied().unwrap_or(Dim::Unknown);
-    let each = Counts::alu(u64::from(node.has_input(bias)));
+    let [n, _] = node.dims(1)?;
+    let (_, k) = node.split_last(0)?;
+    let each = Counts::alu(node.given(&[bias]));
     weight_only(node, count(&[n], "the weights")?, count(&[k], "an input")?, weights, each)
 }
 
@@ -141,12 +129,12 @@ pub fn float8_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 /// `M·N·K` of a packed format that is not told apart here (files say 2 to 8 bits): filed under 4 bits.
 pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let each = activation::named(node.str_or("activation_type", "none")?)?;
-    weight_only(node, positive(node, "N")?, positive(node, "K")?, ElementType::Uint4, each)
+    weight_only(node, node.positive("N")?, node.positive("K")?, ElementType::Uint4, each)
 }
 
 /// `Y [.., N]`, and the sum of the input and the skip (input 1).
 pub fn gated(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![replaced(node, attribute_dim(node, "N")?)?, node.ty(0)?.clone()])
+    Ok(vec![with_last(node, Dim::Exact(node.positive("N")?))?, node.ty(0)?.clone()])
 }
 
 /// RMS normalisation of the first input where it has a scale (input 2), after adding a skip (input 1).
@@ -156,14 +144,14 @@ fn normalized(node: &Node) -> Result<Counts, OpError> {
     if !node.has_input(2) {
         return Ok(skip);
     }
-    skip.plus(super::norm::rms(elements, input_rows(node)?)?)
+    skip.plus(scaled_rms(elements, input_rows(node)?)?)
 }
 
 /// Normalisation, the gate and the up projection, their biases (inputs 5 and 8), the activation of the
 /// gate, and the product of both.
 pub fn gated_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let weights = element_of_bits(bits(node, "bits")?);
-    let (n, k) = (positive(node, "N")?, positive(node, "K")?);
+    let (n, k) = (node.positive("N")?, node.positive("K")?);
     let biases = u64::from(node.has_input(5)) + u64::from(node.has_input(8));
     let each = activation::fused(node)?.plus(Counts::alu(biases + 1))?;
     let twice = n.checked_mul(2).ok_or(OpError::Overflow)?;
@@ -180,18 +168,18 @@ pub fn gated_elements(node: &Node, input: usize) -> Option<u64> {
 
 /// `Q [.., Nq]`, `K` and `V [.., Nkv]`, and the sum of the input and the skip (input 1).
 pub fn qkv(node: &Node) -> Result<Vec<Type>, OpError> {
-    let key = replaced(node, attribute_dim(node, "Nkv")?)?;
-    Ok(vec![replaced(node, attribute_dim(node, "Nq")?)?, key.clone(), key, node.ty(0)?.clone()])
+    let key = with_last(node, Dim::Exact(node.positive("Nkv")?))?;
+    Ok(vec![with_last(node, Dim::Exact(node.positive("Nq")?))?, key.clone(), key, node.ty(0)?.clone()])
 }
 
 /// Normalisation, three projections and their biases (inputs 5, 8 and 11).
 pub fn qkv_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let weights = element_of_bits(bits(node, "bits")?);
-    let k = positive(node, "K")?;
+    let k = node.positive("K")?;
     let mut counts = normalized(node)?;
     for (name, bias) in [("Nq", 5), ("Nkv", 8), ("Nkv", 11)] {
         let each = Counts::alu(u64::from(node.has_input(bias)));
-        counts = counts.plus(weight_only(node, positive(node, name)?, k, weights, each)?)?;
+        counts = counts.plus(weight_only(node, node.positive(name)?, k, weights, each)?)?;
     }
     Ok(counts)
 }
@@ -199,11 +187,11 @@ pub fn qkv_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 /// `Nq·K` elements in input 3, `Nkv·K` in inputs 6 and 9.
 pub fn qkv_elements(node: &Node, input: usize) -> Option<u64> {
     let n = match input {
-        3 => positive(node, "Nq"),
-        6 | 9 => positive(node, "Nkv"),
+        3 => node.positive("Nq"),
+        6 | 9 => node.positive("Nkv"),
         _ => return None,
     };
-    n.ok()?.checked_mul(positive(node, "K").ok()?)
+    n.ok()?.checked_mul(node.positive("K").ok()?)
 }
 
 /// The rank of an adapter: the rows of `lora_A_scales` (input 4), none if `lora_A` (input 3) is empty.
@@ -217,7 +205,7 @@ fn adapter_rank(node: &Node) -> Result<u64, OpError> {
 
 /// `M·K·N` and, through an adapter of rank r, `M·r·(K + N)` and an addition for each output.
 pub fn adapted_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let (n, k) = (positive(node, "N")?, positive(node, "K")?);
+    let (n, k) = (node.positive("N")?, node.positive("K")?);
     let rank = adapter_rank(node)?;
     let both = n.checked_add(k).ok_or(OpError::Overflow)?;
     let each = Counts::alu(u64::from(rank > 0));
@@ -235,8 +223,8 @@ pub fn adapted_elements(node: &Node, input: usize) -> Option<u64> {
     let rank = || adapter_rank(node).ok();
     match input {
         1 => n_bits_elements(node, 1),
-        3 => rank()?.checked_mul(positive(node, "K").ok()?),
-        5 => rank()?.checked_mul(positive(node, "N").ok()?),
+        3 => rank()?.checked_mul(node.positive("K").ok()?),
+        5 => rank()?.checked_mul(node.positive("N").ok()?),
         _ => None,
     }
 }
@@ -265,18 +253,10 @@ pub fn gather(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The rows, their scales and their zero points that the indices touch, where rows are gathered.
 pub fn gather_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let mut read = vec![Bytes::Whole; 4];
-    if resolve_axis(node.int_or("gather_axis", 0)?, node.shape(0)?.len())? == 0 {
-        let touched = count(node.shape(1)?, "the indices")?;
-        for table in [0, 2, 3] {
-            if node.has_input(table)
-                && let Some(bytes) = read.get_mut(table)
-            {
-                *bytes = rows(node, table, touched)?;
-            }
-        }
+    if resolve_axis(node.int_or("gather_axis", 0)?, node.shape(0)?.len())? != 0 {
+        return Ok(Moved::whole());
     }
-    Ok(Moved { read, written: vec![Bytes::Whole] })
+    looked_up(node, &[0, 2, 3], node.count(1)?)
 }
 
 /// All elements of the table in input 0.
@@ -286,38 +266,28 @@ pub fn gather_elements(node: &Node, input: usize) -> Option<u64> {
 
 /// Rows of a packed table `[V, bytes]`, dequantised: the indices' shape and `K`.
 pub fn gather_packed(node: &Node) -> Result<Vec<Type>, OpError> {
-    let code = node.int_or("output_dtype", 16)?;
-    let element = i32::try_from(code).ok().and_then(ElementType::from_onnx);
-    let element = element.ok_or_else(|| OpError::Attribute {
-        name: "output_dtype",
-        problem: format!("is {code}, which is no element type"),
-    })?;
+    let element = node.element_type("output_dtype")?.unwrap_or(ElementType::Bfloat16);
     let mut shape = node.shape(1)?.to_vec();
-    shape.push(attribute_dim(node, "K")?);
+    shape.push(Dim::Exact(node.positive("K")?));
     Ok(vec![TensorType::new(element, shape).into()])
 }
 
 /// The rows that the indices touch.
 pub fn gather_packed_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let touched = rows(node, 0, count(node.shape(1)?, "the indices")?)?;
-    Ok(Moved { read: vec![touched, Bytes::Whole], written: vec![Bytes::Whole] })
+    looked_up(node, &[0], node.count(1)?)
 }
 
 /// `V·K` elements in input 0.
 pub fn gather_packed_elements(node: &Node, input: usize) -> Option<u64> {
     let vocabulary = node.shape(0).ok()?.first()?.bound()?;
-    if input == 0 { vocabulary.checked_mul(positive(node, "K").ok()?) } else { None }
+    if input == 0 { vocabulary.checked_mul(node.positive("K").ok()?) } else { None }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::{Case, microsoft};
     use crate::ops::{Bytes, Weights, find};
     use crate::tensor::ElementType::{self, Float16, Float32, Int64, Uint4, Uint8};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
 
     /// Weights of 64 outputs and 48 inputs in blocks of 16, four bits each.
     fn n_bits() -> Case {

@@ -1,18 +1,15 @@
 //! Position biases, rotations with something fused to them, and padding.
 
-use super::norm::rms;
-use crate::ops::attention::rows;
-use crate::ops::node::{count, dims, divided, input_count, output_count, output_shape, positive, product};
-use crate::ops::{Bytes, Counts, Moved, Node, OpError};
-use crate::tensor::{Dim, ElementType, Scalar, TensorType, Type};
+use crate::ops::dims::{count, output_count, output_shape, product};
+use crate::ops::norm::scaled_rms;
+use crate::ops::traffic::looked_up;
+use crate::ops::{Counts, Moved, Node, OpError};
+use crate::tensor::{Dim, ElementType, TensorType, Type};
 
 /// A table `[buckets, H]` to the biases `[1, H, S, T]` of the lengths in inputs 1 and 2.
 pub fn relative(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [_, heads] = dims(node, 0, "2")?;
-    let length = |input| {
-        let first = node.elements(input).and_then(|elements| elements.first().copied());
-        first.map_or(Dim::Unknown, Scalar::dim)
-    };
+    let [_, heads] = node.dims(0)?;
+    let length = |input| node.scalar(input).dim();
     let shape = vec![Dim::Exact(1), heads, length(1), length(2)];
     Ok(vec![TensorType::new(node.element(0)?, shape).into()])
 }
@@ -25,10 +22,10 @@ pub fn relative_work(_: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
 
 /// Queries `[B, S, H·d]`, or tokens without padding and their offsets `[B, S]` (input 6), to `[B, H, S, S]`.
 pub fn gated_relative(node: &Node) -> Result<Vec<Type>, OpError> {
-    let heads = Dim::Exact(positive(node, "num_heads")?);
+    let heads = Dim::Exact(node.positive("num_heads")?);
     let [batch, tokens] = match *node.shape(0)? {
         [batch, tokens, _] => [batch, tokens],
-        _ => dims(node, 6, "2")?,
+        _ => node.dims(6)?,
     };
     Ok(vec![TensorType::new(node.element(0)?, vec![batch, heads, tokens, tokens]).into()])
 }
@@ -36,8 +33,8 @@ pub fn gated_relative(node: &Node) -> Result<Vec<Type>, OpError> {
 /// The bias of the queries, a product with `W [d, D]` for each head, the sum of both halves, two sigmoids and
 /// three operations a gate, and a multiplication for each bias.
 pub fn gated_relative_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let queries = input_count(node, 0)?;
-    let [size, width] = dims(node, 3, "2")?;
+    let queries = node.count(0)?;
+    let [size, width] = node.dims(3)?;
     let (size, width) = (count(&[size], "the weights")?, count(&[width], "the weights")?);
     let gates = queries.checked_div(size).unwrap_or(0);
     let sums = product(&[gates, width])?;
@@ -57,13 +54,13 @@ pub fn gemma(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// A sine and a cosine for each angle, and three operations for each element.
 pub fn gemma_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let elements = input_count(node, 1)?.checked_add(input_count(node, 3)?).ok_or(OpError::Overflow)?;
-    Counts::trans(2).times(input_count(node, 0)?)?.plus(Counts::alu(3).times(elements)?)
+    let elements = node.count(1)?.checked_add(node.count(3)?).ok_or(OpError::Overflow)?;
+    Counts::trans(2).times(node.count(0)?)?.plus(Counts::alu(3).times(elements)?)
 }
 
 /// The part of each head that is normalised and rotated.
 fn width(node: &Node) -> Result<([Dim; 4], Dim), OpError> {
-    let shape: [Dim; 4] = dims(node, 0, "4")?;
+    let shape: [Dim; 4] = node.dims(0)?;
     let width = match u64::try_from(node.int_or("input_width", 0)?) {
         Ok(width @ 1..) => Dim::Exact(width),
         _ => shape[3],
@@ -88,21 +85,20 @@ pub fn normalized_rotary(node: &Node) -> Result<Vec<Type>, OpError> {
 pub fn normalized_rotary_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let ([batch, tokens, heads, _], width) = width(node)?;
     let vectors = count(&[batch, tokens, heads], "the heads")?;
-    let turning = product(&[vectors, positive(node, "rotary_embedding_dim")?])?;
-    rms(product(&[vectors, count(&[width], "a head")?])?, vectors)?.plus(Counts::alu(3).times(turning)?)
+    let turning = product(&[vectors, node.positive("rotary_embedding_dim")?])?;
+    scaled_rms(product(&[vectors, count(&[width], "a head")?])?, vectors)?
+        .plus(Counts::alu(3).times(turning)?)
 }
 
 /// Of cosines and sines (inputs 3 and 4), a row for each token.
 pub fn normalized_rotary_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let [batch, tokens, _, _] = dims(node, 0, "4")?;
-    let tokens = count(&[batch, tokens], "the sequences")?;
-    let read = vec![Bytes::Whole, Bytes::Whole, Bytes::Whole, rows(node, 3, tokens)?, rows(node, 4, tokens)?];
-    Ok(Moved { read, written: vec![Bytes::Whole; 2] })
+    let [batch, tokens, _, _] = node.dims(0)?;
+    looked_up(node, &[3, 4], count(&[batch, tokens], "the sequences")?)
 }
 
 /// `[B, S, D]` to the real tokens `[≤ B·S, D]`, their offsets, cumulated lengths, and the longest.
 pub fn unpadded(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [batch, tokens, hidden] = dims(node, 0, "3")?;
+    let [batch, tokens, hidden] = node.dims(0)?;
     let real = batch.times(tokens).bound().map_or(Dim::Unknown, Dim::AtMost);
     let index = ElementType::Int32;
     Ok(vec![
@@ -115,14 +111,14 @@ pub fn unpadded(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// Real tokens `[n, D]` and offsets `[B, S]` to `[B, S, D]`.
 pub fn padded(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [_, hidden] = dims(node, 0, "2")?;
-    let [batch, tokens] = dims(node, 1, "2")?;
+    let [_, hidden] = node.dims(0)?;
+    let [batch, tokens] = node.dims(1)?;
     Ok(vec![TensorType::new(node.element(0)?, vec![batch, tokens, hidden]).into()])
 }
 
 /// Rows of a table `[N, M]` (input 0) for each index (input 1).
 pub fn embedding(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [_, width] = dims(node, 0, "2")?;
+    let [_, width] = node.dims(0)?;
     let mut shape = node.shape(1)?.to_vec();
     shape.push(width);
     Ok(vec![TensorType::new(node.element(0)?, shape).into()])
@@ -130,35 +126,14 @@ pub fn embedding(node: &Node) -> Result<Vec<Type>, OpError> {
 
 /// The rows that the indices touch.
 pub fn embedding_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
-    let touched = rows(node, 0, input_count(node, 1)?)?;
-    Ok(Moved { read: vec![touched], written: vec![Bytes::Whole] })
-}
-
-/// Streams `[.., C, H]`, or `[.., C·H]` of `num_branches`, summed to `[.., H]`.
-pub fn reduced_streams(node: &Node) -> Result<Vec<Type>, OpError> {
-    let mut shape = node.shape(0)?.to_vec();
-    let found = shape.len();
-    let last = shape.pop().ok_or(OpError::Rank { input: 0, expected: "at least 1", found })?;
-    let width = match u64::try_from(node.int_or("num_branches", 0)?) {
-        Ok(branches @ 1..) => divided(last, branches, "the width of the streams")?,
-        _ => {
-            shape.pop().ok_or(OpError::Rank { input: 0, expected: "at least 2", found })?;
-            last
-        }
-    };
-    shape.push(width);
-    Ok(vec![TensorType::new(node.element(0)?, shape).into()])
+    looked_up(node, &[0], node.count(1)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::ops::testing::microsoft;
     use crate::ops::Bytes;
-    use crate::ops::testing::{Case, op_of};
     use crate::tensor::ElementType::{Bfloat16, Float32, Int32, Int64};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
 
     #[test]
     fn relative_biases_have_a_row_for_each_query() {
@@ -194,12 +169,5 @@ mod tests {
         assert_eq!(case.types().unwrap()[1].tensor().unwrap().element, Float32);
         assert_eq!(case.counts().alu, 40 * 8 * 4 + 40 * 4 * 3);
         assert_eq!(case.moved().read[3], Bytes::Part(10 * 8));
-    }
-
-    #[test]
-    fn streams_are_summed_to_one() {
-        assert_eq!(microsoft("HyperConnectionPreMix").f32(&[2, 5, 4, 8]).f32(&[2, 5, 4]).shape(), "2×5×8");
-        let flat = microsoft("HyperConnectionPreMix").f32(&[2, 5, 32]).f32(&[2, 5, 4]);
-        assert_eq!(flat.attr("num_branches", 4).shape(), "2×5×8");
     }
 }

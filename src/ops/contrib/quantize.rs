@@ -2,10 +2,11 @@
 //!
 //! Each is its float twin between dequantising its inputs and quantising its output.
 
-use crate::ops::elementwise::SIGMOID;
-use crate::ops::node::{broadcast, count, input_count, output_count, resolve_axis};
-use crate::ops::{Counts, Node, OpError};
-use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
+use super::twin::{in_type, nhwc, with_inputs};
+use crate::ops::dims::{count, output_count};
+use crate::ops::elementwise::{SIGMOID, same_shape};
+use crate::ops::{Counts, Node, OpError, broadcast, layout, pool, reduce};
+use crate::tensor::{ElementType, Type};
 
 /// `(q - zero point)·scale`.
 pub const DEQUANTIZE: Counts = Counts::alu(2);
@@ -38,45 +39,24 @@ pub const SOFTMAX: Counts = between(1, crate::ops::norm::SOFTMAX);
 pub const WHERE: Counts = between(1, Counts::int(1));
 /// `QOrderedGelu`, by erf.
 pub const GELU: Counts = between(1, crate::ops::elementwise::GELU);
-fn broadcast_of(node: &Node, inputs: &[usize], element_of: usize) -> Result<Vec<Type>, OpError> {
-    let shapes: Vec<&[Dim]> = inputs.iter().map(|input| node.shape(*input)).collect::<Result<_, _>>()?;
-    Ok(vec![TensorType::new(node.element(element_of)?, broadcast(&shapes)?).into()])
-}
 
 /// `A` (input 0) and `B` (input 3), broadcast.
 pub fn binary(node: &Node) -> Result<Vec<Type>, OpError> {
-    broadcast_of(node, &[0, 3], 0)
+    Ok(vec![broadcast::of(node, [0, 3], node.element(0)?)?])
 }
 
 /// The condition (input 0), `X` (input 1) and `Y` (input 4), broadcast.
 pub fn choice(node: &Node) -> Result<Vec<Type>, OpError> {
-    broadcast_of(node, &[0, 1, 4], 1)
+    Ok(vec![broadcast::of(node, [0, 1, 4], node.element(1)?)?])
 }
 
 /// Tensors at inputs 2, 5, 8, …, each followed by its scale and zero point, joined along `axis`.
 pub fn concat(node: &Node) -> Result<Vec<Type>, OpError> {
-    let axis = node.int("axis")?.ok_or(OpError::MissingAttribute("axis"))?;
-    let mut joined: Shape = node.shape(2)?.to_vec();
-    let axis = resolve_axis(axis, joined.len())?;
-    for input in (5..node.inputs.len()).step_by(3) {
-        let shape = node.shape(input)?;
-        if shape.len() != joined.len() {
-            return Err(OpError::Rank { input, expected: "that of input 2", found: shape.len() });
-        }
-        for (position, (all, dim)) in joined.iter_mut().zip(shape).enumerate() {
-            if position == axis {
-                *all = all.plus(*dim);
-            } else if all.agrees_with(*dim) {
-                *all = if all.exact().is_some() { *all } else { *dim };
-            } else {
-                let problem = format!("dimensions {all} and {dim} cannot be joined along axis {axis}");
-                return Err(OpError::Mismatch(problem));
-            }
-        }
-    }
+    node.int("axis")?.ok_or(OpError::MissingAttribute("axis"))?;
+    let tensors: Vec<usize> = (2..node.inputs.len().max(3)).step_by(3).collect();
     // The zero point says which of the 8-bit types the output has.
     let element = node.element(1).or_else(|_| node.element(2))?;
-    Ok(vec![TensorType::new(element, joined).into()])
+    Ok(in_type(with_inputs(node, &tensors, layout::concat)?, element))
 }
 
 /// At most every element is scaled anew: those whose scale is the output's are copied.
@@ -86,19 +66,13 @@ pub fn concat_work(_: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
 
 /// `[N, C, D…]` to `[N, C, 1…]`, or with the channels last.
 pub fn global_pool(node: &Node) -> Result<Vec<Type>, OpError> {
-    let shape = node.shape(0)?;
-    if shape.len() < 3 {
-        return Err(OpError::Rank { input: 0, expected: "at least 3", found: shape.len() });
-    }
-    let channel = if node.int_or("channels_last", 0)? == 0 { 1 } else { shape.len() - 1 };
-    let pooled = shape.iter().enumerate();
-    let pooled = pooled.map(|(at, dim)| if at == 0 || at == channel { *dim } else { Dim::Exact(1) });
-    Ok(vec![TensorType::new(node.element(0)?, pooled.collect::<Vec<_>>()).into()])
+    let last = node.int_or("channels_last", 0)? != 0;
+    if last { nhwc(node, pool::global_pool) } else { pool::global_pool(node) }
 }
 
 /// Every input scaled and summed, every output divided and quantised. Also `QLinearReduceMean`.
 pub fn mean_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
-    let (inputs, outputs) = (input_count(node, 0)?, output_count(outputs, 0)?);
+    let (inputs, outputs) = (node.count(0)?, output_count(outputs, 0)?);
     let sums = Counts::alu(inputs.saturating_sub(outputs));
     DEQUANTIZE
         .times(inputs)?
@@ -107,47 +81,26 @@ pub fn mean_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
         .map(Counts::by_formula)
 }
 
-/// The mean over `axes`, which stay as 1 with `keepdims`.
-pub fn mean(node: &Node) -> Result<Vec<Type>, OpError> {
-    let shape = node.shape(0)?;
-    let axes = node.int_list("axes")?.unwrap_or(&[]);
-    let axes: Vec<usize> =
-        axes.iter().map(|axis| resolve_axis(*axis, shape.len())).collect::<Result<_, _>>()?;
-    let keep = node.int_or("keepdims", 1)? != 0;
-    let reduced = shape.iter().enumerate().filter_map(|(at, dim)| {
-        if !axes.is_empty() && !axes.contains(&at) { Some(*dim) } else { keep.then_some(Dim::Exact(1)) }
-    });
-    Ok(vec![TensorType::new(node.element(0)?, reduced.collect::<Vec<_>>()).into()])
-}
-
 /// The shape of the first input in the type that the attribute `to` numbers.
 pub fn from_ordered(node: &Node) -> Result<Vec<Type>, OpError> {
-    let to = node.int("to")?.ok_or(OpError::MissingAttribute("to"))?;
-    let element = i32::try_from(to).ok().and_then(ElementType::from_onnx);
-    let element = element.ok_or_else(|| OpError::Attribute {
-        name: "to",
-        problem: format!("is {to}, which is no element type"),
-    })?;
-    Ok(vec![TensorType { element, shape: node.tensor(0)?.shape.clone() }.into()])
+    let element = node.element_type("to")?.ok_or(OpError::MissingAttribute("to"))?;
+    same_shape(node, element)
 }
 
 /// The shape of the first input in int8.
 pub fn ordered(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![TensorType { element: ElementType::Int8, shape: node.tensor(0)?.shape.clone() }.into()])
+    same_shape(node, ElementType::Int8)
 }
 
 /// Products of `A` (input 0) and `B` (input 2) as 32-bit integers.
 pub fn integer_product(node: &Node) -> Result<Vec<Type>, OpError> {
     let b = if node.has_input(2) { 2 } else { 1 };
-    let shape = broadcast(&[node.shape(0)?, node.shape(b)?])?;
-    Ok(vec![TensorType::new(ElementType::Int32, shape).into()])
+    Ok(vec![broadcast::of(node, [0, b], ElementType::Int32)?])
 }
 
 /// The sum over `axes` as 32-bit integers.
 pub fn integer_sum(node: &Node) -> Result<Vec<Type>, OpError> {
-    let sums = mean(node)?;
-    let shape = sums.first().and_then(Type::tensor).and_then(|tensor| tensor.shape.clone());
-    Ok(vec![TensorType { element: ElementType::Int32, shape }.into()])
+    Ok(in_type(reduce::reduced_type(node)?, ElementType::Int32))
 }
 
 /// An addition for each input after the first of a sum.
@@ -158,12 +111,8 @@ pub fn integer_sum_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
+    use crate::ops::testing::{Case, microsoft};
     use crate::tensor::ElementType::{Float32, Int8, Uint8};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
 
     /// A tensor, its scale and its zero point.
     fn quantized(case: Case, dims: &[u64]) -> Case {

@@ -1,13 +1,13 @@
 //! Linear algebra, Fourier transforms and alignment.
 
-use crate::ops::node::{count, dims, input_count, output_count, output_shape, product};
+use crate::ops::dims::{count, output_count, output_shape, product};
 use crate::ops::{Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
 /// `A [M, N]` and `B [K, N]` to the distances `[M, K]`.
 pub fn distances(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [rows, width] = dims(node, 0, "2")?;
-    let [others, other_width] = dims(node, 1, "2")?;
+    let [rows, width] = node.dims(0)?;
+    let [others, other_width] = node.dims(1)?;
     if !width.agrees_with(other_width) {
         return Err(OpError::Mismatch(format!(
             "vectors of {width} and {other_width} elements have no distance"
@@ -20,9 +20,9 @@ pub fn distances(node: &Node) -> Result<Vec<Type>, OpError> {
 /// a pair, and a root where the metric is not squared.
 pub fn distances_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let pairs = output_count(outputs, 0)?;
-    let [_, width] = dims(node, 0, "2")?;
+    let [_, width] = node.dims(0)?;
     let roots = u64::from(node.str_or("metric", "sqeuclidean")? != "sqeuclidean");
-    let norms = input_count(node, 0)?.checked_add(input_count(node, 1)?).ok_or(OpError::Overflow)?;
+    let norms = node.count(0)?.checked_add(node.count(1)?).ok_or(OpError::Overflow)?;
     let macs = product(&[pairs, count(&[width], "a vector")?])?;
     Counts::macs(macs, node.element(0)?, node.element(1)?)
         .plus(Counts::alu(2).times(norms)?)?
@@ -33,15 +33,13 @@ pub fn distances_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> 
 /// Gauss-Jordan elimination of each matrix of side n: `2·n³` operations.
 pub fn inverse_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let side = node.shape(0)?.last().copied().unwrap_or(Dim::Exact(1));
-    let elements = input_count(node, 0)?;
+    let elements = node.count(0)?;
     Ok(Counts::alu(product(&[2, elements, count(&[side], "a matrix")?])?).by_formula())
 }
 
 /// Real `[…, n]` to complex `[…, n/2 + 1, 2]`.
 pub fn rfft(node: &Node) -> Result<Vec<Type>, OpError> {
-    let Some((signal, outer)) = node.shape(0)?.split_last() else {
-        return Err(OpError::Rank { input: 0, expected: "at least 1", found: 0 });
-    };
+    let (outer, signal) = node.split_last(0)?;
     let mut shape = outer.to_vec();
     shape.extend([signal.map(|n| (n / 2).checked_add(1)), Dim::Exact(2)]);
     Ok(vec![TensorType::new(node.element(0)?, shape).into()])
@@ -60,7 +58,7 @@ pub fn irfft(node: &Node) -> Result<Vec<Type>, OpError> {
 /// `2.5·n·log₂ n` for each real signal of n elements, rounded up: half of a complex transform.
 pub fn rfft_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let signal = node.shape(0)?.last().copied().unwrap_or(Dim::Exact(1));
-    transforms(input_count(node, 0)?, count(&[signal], "the signal")?)
+    transforms(node.count(0)?, count(&[signal], "the signal")?)
 }
 
 /// As [`rfft_work`], of the signals it makes.
@@ -85,11 +83,7 @@ pub fn warping(node: &Node) -> Result<Vec<Type>, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::{Case, op_of};
-
-    fn microsoft(operator: &'static str) -> Case {
-        op_of("com.microsoft", operator, 1)
-    }
+    use crate::ops::testing::microsoft;
 
     #[test]
     fn transforms_halve_and_double_their_signal() {

@@ -1,7 +1,7 @@
 //! A node seen as its twin in ai.onnx: the same attributes, other operands.
 
 use crate::ops::{Counts, Node, OpError, Operand};
-use crate::tensor::{Dim, TensorType, Type};
+use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
 /// The node with those of its inputs, in that order.
 pub fn with_inputs<T>(node: &Node, inputs: &[usize], rule: impl FnOnce(&Node) -> T) -> T {
@@ -14,6 +14,19 @@ pub fn with_types<T>(node: &Node, types: &[Type], rule: impl FnOnce(&Node) -> T)
     let replaced = types.iter().map(|ty| Some(Operand { ty, elements: None, constant: false }));
     let operands: Vec<_> = replaced.chain(node.inputs.iter().skip(types.len()).copied()).collect();
     rule(&Node { inputs: &operands, ..*node })
+}
+
+/// The type of the first input, `[.., K]`, with another last dimension.
+pub fn with_last(node: &Node, last: Dim) -> Result<Type, OpError> {
+    let (outer, _) = node.split_last(0)?;
+    let shape: Shape = outer.iter().copied().chain([last]).collect();
+    Ok(TensorType::new(node.element(0)?, shape).into())
+}
+
+/// The types that a rule gives, all of another element type.
+pub fn in_type(types: Vec<Type>, element: ElementType) -> Vec<Type> {
+    let shape = |ty: &Type| ty.tensor().and_then(|tensor| tensor.shape.clone());
+    types.iter().map(|ty| TensorType { element, shape: shape(ty) }.into()).collect()
 }
 
 /// The type `[N, D…, C]` with its channels second, `[N, C, D…]`.

@@ -1,17 +1,14 @@
 //! Scaling, encoding and conversion of features: tables, maps and vectors.
 
 use super::{samples, size, sizes};
-use crate::ops::node::{count, input_count, output_count};
+use crate::ops::dims::{count, output_count};
+use crate::ops::elementwise::same_shape;
 use crate::ops::{Attribute, Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
 /// The shape of the first input, in float32: `Scaler` and `Normalizer`.
 pub fn as_float(node: &Node) -> Result<Vec<Type>, OpError> {
-    shaped(node, ElementType::Float32)
-}
-
-fn shaped(node: &Node, element: ElementType) -> Result<Vec<Type>, OpError> {
-    Ok(vec![TensorType { element, shape: node.tensor(0)?.shape.clone() }.into()])
+    same_shape(node, ElementType::Float32)
 }
 
 /// Offsets and scales.
@@ -29,7 +26,7 @@ pub fn imputer_parameters(node: &Node) -> (u64, u64) {
 /// Source: ai.onnx.ml `Normalizer`, version 1.
 pub fn normalizer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let (samples, _) = samples(node)?;
-    let elements = input_count(node, 0)?;
+    let elements = node.count(0)?;
     let each = match node.str_or("norm", "MAX")? {
         "MAX" | "L1" => Counts { alu: 1, div: 1, ..Counts::ZERO },
         "L2" => Counts { alu: 2, div: 1, ..Counts::ZERO },
@@ -100,7 +97,7 @@ pub fn label_encoder(node: &Node) -> Result<Vec<Type>, OpError> {
         (None, Some(Attribute::Tensor(values, _))) => values.element,
         _ => return mapper(node),
     };
-    shaped(node, element)
+    same_shape(node, element)
 }
 
 /// Keys and values.
@@ -126,7 +123,7 @@ pub fn label_parameters(node: &Node) -> (u64, u64) {
 /// Source: ai.onnx.ml `CategoryMapper`, version 1.
 pub fn mapper(node: &Node) -> Result<Vec<Type>, OpError> {
     let strings = node.element(0)? == ElementType::String;
-    shaped(node, if strings { ElementType::Int64 } else { ElementType::String })
+    same_shape(node, if strings { ElementType::Int64 } else { ElementType::String })
 }
 
 /// Both sides of the map.

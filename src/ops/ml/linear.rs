@@ -1,7 +1,7 @@
 //! Linear models and support vector machines.
 
 use super::{classified, labels, post_transform, samples, size, sizes};
-use crate::ops::node::{count, positive, product};
+use crate::ops::dims::{count, product};
 use crate::ops::{Attribute, Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
@@ -17,7 +17,7 @@ pub fn linear_classifier(node: &Node) -> Result<Vec<Type>, OpError> {
 ///
 /// Source: ai.onnx.ml `LinearRegressor`, version 1.
 pub fn linear_regressor(node: &Node) -> Result<Vec<Type>, OpError> {
-    let targets = if node.any("targets").is_some() { positive(node, "targets")? } else { 1 };
+    let targets = if node.any("targets").is_some() { node.positive("targets")? } else { 1 };
     regressed(node, targets)
 }
 

@@ -1,6 +1,6 @@
 //! The optimisers of ai.onnx.preview.training: one update of tensors that come with their gradients.
 
-use crate::ops::node::count;
+use crate::ops::dims::count;
 use crate::ops::{Counts, Node, OpError};
 use crate::tensor::{TensorType, Type};
 

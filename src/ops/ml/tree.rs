@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{classified, labels, post_transform, samples, size, sizes};
-use crate::ops::node::{count, positive};
+use crate::ops::dims::count;
 use crate::ops::{Attribute, Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
@@ -105,7 +105,7 @@ pub fn regressor(node: &Node) -> Result<Vec<Type>, OpError> {
 }
 
 fn targets(node: &Node) -> Result<u64, OpError> {
-    if node.any("n_targets").is_some() { positive(node, "n_targets") } else { Ok(1) }
+    if node.any("n_targets").is_some() { node.positive("n_targets") } else { Ok(1) }
 }
 
 /// `X [N, F]` to the labels `[N]` and their scores `[N, E]`.

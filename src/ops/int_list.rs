@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use super::{Node, OpError};
-use crate::tensor::{Scalar, elements};
+use crate::tensor::{Scalar, Shape, elements};
 
 /// A list whose length is all that is known is at most this long: axes, pads and sizes have a rank's length.
 const MAX_LENGTH: u64 = 128;
 
 /// What is known of a list.
-pub enum List<'a> {
+pub enum IntList<'a> {
     /// The node does not give it.
     LeftOut,
     /// Its elements, each known or not.
@@ -18,7 +18,7 @@ pub enum List<'a> {
     Unknown,
 }
 
-impl<'a> List<'a> {
+impl<'a> IntList<'a> {
     /// The list that a node gives as `attribute` before version `since`, and as an input from then on.
     ///
     /// # Errors
@@ -56,6 +56,18 @@ impl<'a> List<'a> {
             Self::Elements(elements) => Some(elements),
             Self::LeftOut | Self::Unknown => None,
         }
+    }
+
+    /// The shape that the elements give; `None` if the list is not given or its length is not known.
+    ///
+    /// # Errors
+    /// [`OpError::Value`], naming `input`, for a negative dimension.
+    pub fn shape(&self, input: usize) -> Result<Option<Shape>, OpError> {
+        let Some(elements) = self.elements() else { return Ok(None) };
+        if let Some(n) = elements.iter().filter_map(|dim| dim.int()).find(|n| *n < 0) {
+            return Err(OpError::Value { input, problem: format!("it has a dimension {n}") });
+        }
+        Ok(Some(elements.iter().map(|dim| dim.dim()).collect()))
     }
 
     /// The integers, if the list is given and every one known.

@@ -1,25 +1,21 @@
 //! Operators on strings: RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer.
 
-use super::Counts;
-use super::node::{Attribute, Node, OpError, broadcast, input_count};
+use super::elementwise::same_shape;
+use super::{Attribute, Counts, Node, OpError, broadcast};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
 /// RegexFullMatch: a truth value a string.
 ///
 /// Source: ONNX `RegexFullMatch`, opset 20.
 pub fn regex_full_match(node: &Node) -> Result<Vec<Type>, OpError> {
-    Ok(vec![TensorType { element: ElementType::Bool, shape: node.tensor(0)?.shape.clone() }.into()])
+    same_shape(node, ElementType::Bool)
 }
 
 /// StringConcat: the inputs, broadcast together.
 ///
 /// Source: ONNX `StringConcat`, opset 20. Errors: [`OpError::Mismatch`].
 pub fn string_concat(node: &Node) -> Result<Vec<Type>, OpError> {
-    let shape = match (&node.tensor(0)?.shape, &node.tensor(1)?.shape) {
-        (Some(a), Some(b)) => Some(broadcast(&[a, b])?),
-        _ => None,
-    };
-    Ok(vec![TensorType { element: ElementType::String, shape }.into()])
+    Ok(vec![broadcast::of_inputs(node, ElementType::String)?])
 }
 
 /// StringNormalizer. `[C]` or `[1, C]` to the strings that are no stop words, or one empty string.
@@ -85,7 +81,7 @@ pub fn tf_idf_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let lengths = number("max_gram_length")?.saturating_sub(number("min_gram_length")?).saturating_add(1);
     let skips = u64::try_from(node.int_or("max_skip_count", 0)?).unwrap_or(0).saturating_add(1);
     let each = if node.element(0)? == ElementType::String { Counts::str(1) } else { Counts::int(1) };
-    Ok(each.times(input_count(node, 0)?)?.times(lengths)?.times(skips)?.at_most())
+    Ok(each.times(node.count(0)?)?.times(lengths)?.times(skips)?.at_most())
 }
 
 /// The weights of the n-grams.

@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 
 use super::Node;
-use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, Type, elements};
+use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, Type};
 
 /// Values of tensors of higher rank do not flow: a position is as long as the rank, and every one is visited.
 const MAX_RANK: usize = 64;
 
 /// A small tensor of known dimensions, with what is known of its elements.
-pub struct Grid<'a> {
+pub struct SmallTensor<'a> {
     /// Its dimensions.
     pub sizes: Vec<usize>,
     elements: Cow<'a, [Scalar]>,
 }
 
-impl<'a> Grid<'a> {
+impl<'a> SmallTensor<'a> {
     /// An input whose elements are known, at least some of them.
     pub fn known(node: &Node<'a>, index: usize) -> Option<Self> {
         let sizes = sizes(node.shape(index).ok()?)?;
@@ -26,7 +26,7 @@ impl<'a> Grid<'a> {
     pub fn known_or_not(node: &Node<'a>, index: usize) -> Option<Self> {
         Self::known(node, index).or_else(|| {
             let sizes = sizes(node.shape(index).ok()?)?;
-            let elements = Cow::Owned(vec![Scalar::Unknown; count(&sizes)]);
+            let elements = Cow::Owned(vec![Scalar::Unknown; sizes.iter().product()]);
             Some(Self { sizes, elements })
         })
     }
@@ -45,7 +45,7 @@ impl<'a> Grid<'a> {
 
     /// All elements in row-major order; `None` where not one is known.
     pub fn into_elements(self) -> Option<Elements> {
-        some_known(self.elements.into_owned())
+        known(self.elements.into_owned())
     }
 
     fn offset(&self, position: &[usize]) -> Option<usize> {
@@ -62,8 +62,12 @@ impl<'a> Grid<'a> {
 }
 
 /// The dimensions of a tensor small enough for its values to flow, if all are known.
+///
+/// Those beside a 0 are small too, so that any product of the dimensions can be walked.
 pub fn sizes(shape: &[Dim]) -> Option<Vec<usize>> {
-    if shape.len() > MAX_RANK || elements(shape).exact()? > MAX_ELEMENTS {
+    let product = |product: u64, dim: &Dim| product.checked_mul(dim.exact()?.max(1));
+    shape.iter().try_fold(1, product).filter(|product| *product <= MAX_ELEMENTS)?;
+    if shape.len() > MAX_RANK {
         return None;
     }
     shape.iter().map(|dim| usize::try_from(dim.exact()?).ok()).collect()
@@ -76,7 +80,7 @@ pub fn output_sizes(outputs: &[Type], index: usize) -> Option<Vec<usize>> {
 
 /// Every position of a small tensor, in row-major order.
 pub fn positions(sizes: &[usize]) -> impl Iterator<Item = Vec<usize>> {
-    (0..count(sizes)).map(|offset| {
+    (0..sizes.iter().product()).map(|offset| {
         let mut rest = offset;
         let mut position: Vec<usize> = sizes
             .iter()
@@ -95,7 +99,7 @@ pub fn positions(sizes: &[usize]) -> impl Iterator<Item = Vec<usize>> {
 /// The elements of a tensor of these dimensions, each by its position.
 /// `None` where one cannot be said, or not one is known.
 pub fn fill(sizes: &[usize], element: impl Fn(&[usize]) -> Option<Scalar>) -> Option<Elements> {
-    some_known(positions(sizes).map(|position| element(&position)).collect::<Option<_>>()?)
+    known(positions(sizes).map(|position| element(&position)).collect::<Option<_>>()?)
 }
 
 /// A position with one index replaced.
@@ -119,12 +123,8 @@ pub fn zero(element: ElementType) -> Scalar {
     }
 }
 
-/// Number of elements; the dimensions are those of a small tensor.
-fn count(sizes: &[usize]) -> usize {
-    if sizes.contains(&0) { 0 } else { sizes.iter().fold(1, |product, size| product.saturating_mul(*size)) }
-}
-
-fn some_known(elements: Elements) -> Option<Elements> {
+/// The elements, unless there are some and none of them is known.
+pub fn known(elements: Elements) -> Option<Elements> {
     let unknown = !elements.is_empty() && elements.iter().all(|element| *element == Scalar::Unknown);
     (!unknown).then_some(elements)
 }
@@ -147,6 +147,7 @@ mod tests {
         assert_eq!(sizes(&[Dim::Exact(MAX_ELEMENTS + 1)]), None);
         assert_eq!(sizes(&[Dim::AtMost(2)]), None);
         assert_eq!(sizes(&vec![Dim::Exact(1); MAX_RANK + 1]), None);
-        assert_eq!(sizes(&[Dim::Exact(u64::MAX), Dim::Exact(0)]), Some(vec![usize::MAX, 0]));
+        assert_eq!(sizes(&[Dim::Exact(u64::MAX), Dim::Exact(0)]), None);
+        assert_eq!(sizes(&[Dim::Exact(4), Dim::Exact(0)]), Some(vec![4, 0]));
     }
 }
