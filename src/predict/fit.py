@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Fits the constants of `constants.rs` on measurements, and says how well they do on devices held back.
 
-    python3 src/predict/fit.py cases DATA ZOO > cases.txt
-    cargo run --release --example layer_costs < cases.txt > layers.jsonl
-    python3 src/predict/fit.py fit DATA layers.jsonl             # needs numpy
+    cargo build --release
+    pip install numpy                 # Python 3.11 or newer
+    python3 src/predict/fit.py target/release/ergometer DATA ZOO
 
-ZOO is a folder with the graphs of the measured models, `timm/NAME-SIDE.onnx` and `transformers/NAME.onnx`.
+ZOO is a folder with the graphs of the measured models, `timm/NAME-SIDE.onnx` and `transformers/NAME.onnx`; ergometer
+counts them. It takes a minute or two.
 
 DATA holds the measurements, which are not part of this repository:
   timm_infer_dev.csv         images per second of timm's benchmark (huggingface/pytorch-image-models, aa4b585)
@@ -22,8 +23,11 @@ import itertools
 import json
 import math
 import pathlib
+import subprocess
 import sys
 import tomllib
+
+import numpy as np
 
 CATALOGUE = pathlib.Path(__file__).parent.parent / "device" / "catalogue"
 SPECIAL, HOST_BYTES = 8, 256  # as in time.rs
@@ -57,7 +61,7 @@ def neusight_device(text):
 
 
 def model_rows(data):
-    """(source, device, precision, model, case for layer_costs, seconds)"""
+    """(source, device, precision, model, case: a file of the zoo and its dimensions, seconds)"""
     for row in rows(data, "timm_infer_dev.csv"):
         if row["run"] in TIMM:
             case = f"timm/{row['model']}-{row['img_size']}.onnx batch={row['batch']}"
@@ -74,7 +78,7 @@ def model_rows(data):
 
 
 def kernel_rows(data):
-    """(device, operator, layer as layer_costs gives it, seconds)"""
+    """(device, operator, layer as count gives it, seconds)"""
     for row in rows(data, "neusight_ops_dev.csv"):
         b, m, n, k, h = (int(row[key] or 0) for key in "bmnkh")
         if row["op"] in ("linear", "bmm"):
@@ -84,6 +88,26 @@ def kernel_rows(data):
             inputs = 2 if row["op"] in ("add", "sub", "mul", "div", "pow") else 1
             layer = [1, 0, b * h, 0, 4 * b * h * inputs, 0, 4 * b * h]
         yield neusight_device(row["device"]), row["op"], layer, float(row["latency_ms"]) / 1e3
+
+
+def count(ergometer, path, dims):
+    """[repeat, MACs, simple operations, special ones, bytes read, of weights, written] of each layer that moves data.
+
+    Empty where ergometer cannot count the whole model.
+    """
+    command = [ergometer, "analyze", path, "--format", "json", *(f"--dim={dim}" for dim in dims)]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    analysis = json.loads(run.stdout)
+    if run.returncode != 0 or analysis["uncosted"]:
+        return []
+    layers = []
+    for layer in analysis["layers"]:
+        moved = [layer["bytes_read"], layer["bytes_weights"], layer["bytes_written"]]
+        if any(moved):
+            simple = layer["alu"] + layer["int"]
+            special = layer["div"] + layer["trans"] + layer["rng"]
+            layers.append([layer["repeat"], layer["macs"], simple, special, *moved])
+    return layers
 
 
 def catalogue():
@@ -198,15 +222,13 @@ def family(case):
     return sum(name.encode()) % 5 if case.unit == "matrix" else case.name
 
 
-def fit_time(data, layers_file):
+def fit_time(ergometer, data, zoo):
     devices = catalogue()
     costs = {}
-    for line in open(layers_file):
-        model = json.loads(line)
-        if not model.get("uncosted") and "layers" in model:
-            costs["/".join(model["case"].split(" ")[0].split("/")[-2:]) + model["case"][model["case"].index(" ") :]] = [
-                layer[1:] for layer in model["layers"]
-            ]
+    for case in sorted({row[4] for row in model_rows(data)}):
+        file, *dims = case.split()
+        if (pathlib.Path(zoo) / file).exists() and (layers := count(ergometer, f"{zoo}/{file}", dims)):
+            costs[case] = layers
     models = [
         Case(source, device, devices[device], precision, name, costs[case], seconds)
         for source, device, precision, name, case, seconds in model_rows(data)
@@ -263,14 +285,8 @@ def fit_power(data):
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["cases", data, zoo]:
-            for case in sorted({row[4] for row in model_rows(data)}):
-                if (pathlib.Path(zoo) / case.split()[0]).exists():
-                    print(f"{zoo}/{case}")
-        case ["fit", data, layers]:
-            import numpy as np
-
-            fit_time(data, layers)
+        case [ergometer, data, zoo]:
+            fit_time(ergometer, data, zoo)
             fit_power(data)
         case _:
             sys.exit(__doc__)
