@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Fits the constants of `constants.rs` on measurements, and says how well they do on devices held back.
 
-    python3 src/predict/fit.py cases DATA ZOO > cases.txt
-    cargo run --release --example layer_costs < cases.txt > layers.jsonl
-    python3 src/predict/fit.py fit DATA layers.jsonl             # needs numpy
+    cargo build --release
+    pip install numpy                 # Python 3.11 or newer
+    python3 src/predict/fit.py target/release/ergometer DATA ZOO
 
-ZOO is a folder with the graphs of the measured models, `timm/NAME-SIDE.onnx` and `transformers/NAME.onnx`.
+ZOO is a folder with the graphs of the measured models, `timm/NAME-SIDE.onnx` and `transformers/NAME.onnx`; ergometer
+counts them. It takes a minute or two.
 
 DATA holds the measurements, which are not part of this repository:
   timm_infer_dev.csv         images per second of timm's benchmark (huggingface/pytorch-image-models, aa4b585)
@@ -22,14 +23,19 @@ import itertools
 import json
 import math
 import pathlib
+import subprocess
 import sys
 import tomllib
+
+import numpy as np
 
 CATALOGUE = pathlib.Path(__file__).parent.parent / "device" / "catalogue"
 SPECIAL, HOST_BYTES = 8, 256  # as in time.rs
 
 # One run a device, all with one version of PyTorch; the other versions are not independent measurements.
 TIMM = {"rtx3090_amp_nchw_pt240_eager": "rtx-3090", "rtx4090_amp_nchw_pt240_eager": "rtx-4090"}
+# Never fitted on: the constants are those of eager PyTorch, these show how far a compiler is from them.
+TIMM_COMPILED = {"rtx4090_amp_nchw_pt240_dynamo": "rtx-4090", "rtx4090_amp_nchw_pt291_dynamo": "rtx-4090"}
 # The data says only "device_1"; its memory clock fits this card.
 IRENE = {"device_1": "gtx-1070"}
 NEUSIGHT = {
@@ -56,25 +62,29 @@ def neusight_device(text):
     return next((ours for theirs, ours in (NEUSIGHT | OTHERS).items() if f"{theirs}-" in text), None)
 
 
+def irene_case(row):
+    return f"transformers/{row['model'].split('/')[-1]}.onnx batch={row['batch']} sequence={row['seq_len']}"
+
+
 def model_rows(data):
-    """(source, device, precision, model, case for layer_costs, seconds)"""
+    """(source, device, precision, model, case: a file of the zoo and its dimensions, seconds)"""
     for row in rows(data, "timm_infer_dev.csv"):
-        if row["run"] in TIMM:
+        if device := (TIMM | TIMM_COMPILED).get(row["run"]):
             case = f"timm/{row['model']}-{row['img_size']}.onnx batch={row['batch']}"
             seconds = float(row["batch"]) / float(row["samples_per_s"])
-            yield "timm", TIMM[row["run"]], "fp16", row["model"], case, seconds
+            source = row["run"] if row["run"] in TIMM_COMPILED else "timm"
+            yield source, device, "fp16", row["model"], case, seconds
     for row in rows(data, "neusight_e2e_fp32_dev.csv"):
         case = f"transformers/{row['model']}.onnx batch={row['batch']} sequence={row['seq']}"
         yield "neusight models", neusight_device(row["device"]), "fp32", row["model"], case, float(row["measured_ms"]) / 1e3
     for row in rows(data, "irene_model_energy_dev.csv"):
         if row["device"] in IRENE:
             model = row["model"].split("/")[-1]
-            case = f"transformers/{model}.onnx batch={row['batch']} sequence={row['seq_len']}"
-            yield "irene", IRENE[row["device"]], "fp32", model, case, float(row["time_s"])
+            yield "irene", IRENE[row["device"]], "fp32", model, irene_case(row), float(row["time_s"])
 
 
 def kernel_rows(data):
-    """(device, operator, layer as layer_costs gives it, seconds)"""
+    """(device, operator, layer as layers_of gives it, seconds)"""
     for row in rows(data, "neusight_ops_dev.csv"):
         b, m, n, k, h = (int(row[key] or 0) for key in "bmnkh")
         if row["op"] in ("linear", "bmm"):
@@ -84,6 +94,30 @@ def kernel_rows(data):
             inputs = 2 if row["op"] in ("add", "sub", "mul", "div", "pow") else 1
             layer = [1, 0, b * h, 0, 4 * b * h * inputs, 0, 4 * b * h]
         yield neusight_device(row["device"]), row["op"], layer, float(row["latency_ms"]) / 1e3
+
+
+def analyze(ergometer, zoo, case, device):
+    """The analysis of a case, None where the zoo lacks its file or ergometer cannot count all of it."""
+    file, *dims = case.split()
+    path = pathlib.Path(zoo) / file
+    if not path.exists():
+        return None
+    command = [ergometer, "analyze", path, "--format", "json", "--device", device, *(f"--dim={dim}" for dim in dims)]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    analysis = json.loads(run.stdout)
+    return None if run.returncode != 0 or analysis["uncosted"] else analysis
+
+
+def layers_of(analysis):
+    """[repeat, MACs, simple operations, special ones, bytes read, of weights, written] of each layer that moves data."""
+    layers = []
+    for layer in analysis["layers"]:
+        moved = [layer["bytes_read"], layer["bytes_weights"], layer["bytes_written"]]
+        if any(moved):
+            simple = layer["alu"] + layer["int"]
+            special = layer["div"] + layer["trans"] + layer["rng"]
+            layers.append([layer["repeat"], layer["macs"], simple, special, *moved])
+    return layers
 
 
 def catalogue():
@@ -198,15 +232,12 @@ def family(case):
     return sum(name.encode()) % 5 if case.unit == "matrix" else case.name
 
 
-def fit_time(data, layers_file):
+def fit_time(ergometer, data, zoo):
     devices = catalogue()
     costs = {}
-    for line in open(layers_file):
-        model = json.loads(line)
-        if not model.get("uncosted") and "layers" in model:
-            costs["/".join(model["case"].split(" ")[0].split("/")[-2:]) + model["case"][model["case"].index(" ") :]] = [
-                layer[1:] for layer in model["layers"]
-            ]
+    for case, device in sorted({row[4]: row[1] for row in model_rows(data)}.items()):
+        if analysis := analyze(ergometer, zoo, case, device):
+            costs[case] = layers_of(analysis)
     models = [
         Case(source, device, devices[device], precision, name, costs[case], seconds)
         for source, device, precision, name, case, seconds in model_rows(data)
@@ -219,7 +250,7 @@ def fit_time(data, layers_file):
         if index % 10 == 0
     ]
     start = {"matrix": 0.5, "vector": 0.7, "bandwidth": 0.75, "launch": 1e-5}
-    others = [case for case in models if case.device in OTHERS.values()]
+    others = [case for case in models if case.device in OTHERS.values() or case.source in TIMM_COMPILED]
     models = [case for case in models if case not in others]
     cases = models + kernels
     constants = fit(cases, start)
@@ -261,16 +292,24 @@ def fit_power(data):
     print(f"power, launch: {np.median(watts['launch']) / np.median(watts['busy']):.2f} of that of a busy GPU")
 
 
+def check_energy(ergometer, data, zoo):
+    """What ergometer says of energy, against the only measured energy there is. Its constants were fitted on the times."""
+    ratios, inside = [], []
+    for row in rows(data, "irene_model_energy_dev.csv"):
+        if row["device"] in IRENE:
+            case = irene_case(row)
+            energy = analyze(ergometer, zoo, case, IRENE[row["device"]])["estimates"][0]["energy_j"]
+            measured = float(row["gpu_energy_j_software"])
+            ratios.append(energy["value"] / measured)
+            inside.append(energy["low"] <= measured <= energy["high"])
+    print(f"energy: n {len(ratios)}, predicted x{np.median(ratios):.2f} of the measured (median), {np.mean(inside):.0%} inside p10-p90")
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["cases", data, zoo]:
-            for case in sorted({row[4] for row in model_rows(data)}):
-                if (pathlib.Path(zoo) / case.split()[0]).exists():
-                    print(f"{zoo}/{case}")
-        case ["fit", data, layers]:
-            import numpy as np
-
-            fit_time(data, layers)
+        case [ergometer, data, zoo]:
+            fit_time(ergometer, data, zoo)
             fit_power(data)
+            check_energy(ergometer, data, zoo)
         case _:
             sys.exit(__doc__)
