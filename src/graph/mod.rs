@@ -9,6 +9,7 @@ mod constant;
 mod declared;
 mod error;
 mod infer;
+mod order;
 mod scope;
 mod subgraph;
 
