@@ -342,7 +342,13 @@ impl Type {
                 Self::Tensor(TensorType { element: a.element, shape })
             }
             (Self::Sequence(a, n), Self::Sequence(b, m)) => {
-                Self::Sequence(Box::new(a.join(b)), if n == m { *n } else { None })
+                let element = match (n, m) {
+                    // An empty sequence may hold anything.
+                    (Some(0), _) => b.clone(),
+                    (_, Some(0)) => a.clone(),
+                    _ => Box::new(a.join(b)),
+                };
+                Self::Sequence(element, if n == m { *n } else { None })
             }
             (Self::Optional(a), Self::Optional(b)) => Self::Optional(Box::new(a.join(b))),
             _ if self == other => self.clone(),

@@ -9,6 +9,7 @@ use ergometer::cost::{self, ModelCost};
 use ergometer::graph::{GraphError, Request, TypedGraph, infer};
 use ergometer::onnx::schema::attribute_proto::AttributeType;
 use ergometer::onnx::schema::{GraphProto, ModelProto};
+use ergometer::ops::Confidence;
 use ergometer::tensor::ElementType::{Bool, Float32, Int64};
 use support::{N, With, float, function, graph, ints, model, node, truth, untyped, value, weight};
 
@@ -141,7 +142,7 @@ fn an_if_costs_the_branch_it_takes_and_the_dearer_one_where_that_is_not_known() 
     let model = choice(Some(false));
     let (typed, _) = analyze(&model);
     let untaken = typed.nodes.iter().find(|node| node.op_type == "MatMul").unwrap();
-    assert_eq!((untaken.repeat, untaken.scope.as_str()), (0, "make_y.then_branch"));
+    assert_eq!((untaken.repeat, &*untaken.scope), (0, "make_y.then_branch"));
 }
 
 #[test]
@@ -217,4 +218,183 @@ fn functions_that_double_at_each_level_are_an_error_before_they_fill_memory() {
         })
         .collect();
     assert!(matches!(infer(&model, &Request::default()), Err(GraphError::TooManyNodes { .. })));
+}
+
+/// An If on a flag that is not known, with the same product in both branches, within the `then` branch of
+/// another one, and so on.
+fn nested_choices(depth: usize) -> ModelProto {
+    let product = |output: &str| node("MatMul", &["x", "w"], &[output]);
+    let branch = |nodes, output: &str| graph(vec![], vec![], nodes, vec![untyped(output)]);
+    let mut inner = vec![product("y0")];
+    for level in 1..=depth {
+        let below = format!("y{}", level - 1);
+        let choose = node("If", &["flag"], &[&format!("y{level}")])
+            .graph("then_branch", branch(inner, &below))
+            .graph("else_branch", branch(vec![product("other"), node("Relu", &["other"], &["z"])], "z"));
+        inner = vec![choose];
+    }
+    let output = format!("y{depth}");
+    let inputs = vec![float("x", &[N(4), N(16)]), value("flag", Bool, &[])];
+    model(graph(inputs, vec![weight("w", Float32, &[16, 16])], inner, vec![untyped(&output)]))
+}
+
+#[test]
+fn choices_within_choices_take_no_exponential_time_and_count_one_way_through() {
+    // A product and a Relu beat the product alone; further out, as much against as much, the first wins.
+    let model = nested_choices(60);
+    let (typed, cost) = analyze(&model);
+    assert_eq!((cost.totals.counts.macs, cost.totals.counts.alu), (1024, 64));
+    assert!(cost.totals.complete);
+    assert_eq!(typed.nodes.len(), 60 * 3 + 1);
+    let counted = cost.layers.iter().filter(|layer| layer.repeat > 0).count();
+    assert_eq!(counted, 60 + 2, "each If, and the else branch of the innermost");
+}
+
+#[test]
+fn branches_that_contradict_their_shapes_take_no_exponential_time() {
+    // At the bottom of the then branches stands a product that nothing fits.
+    let mut model = nested_choices(60);
+    model.graph.as_mut().unwrap().initializer[0].dims = vec![15, 16];
+    let (_, cost) = analyze(&model);
+    assert!(!cost.totals.complete);
+}
+
+#[test]
+fn of_branches_with_equal_flops_the_first_is_counted() {
+    let branch = |op: &str| graph(vec![], vec![], vec![node(op, &["x"], &[op])], vec![untyped(op)]);
+    let choose = node("If", &["flag"], &["y"])
+        .graph("then_branch", branch("Neg"))
+        .graph("else_branch", branch("Relu"));
+    let inputs = vec![float("x", &[N(4), N(16)]), value("flag", Bool, &[])];
+    let model = model(graph(inputs, vec![], vec![choose], vec![untyped("y")]));
+    let (_, cost) = analyze(&model);
+    let runs: Vec<(u64, u64)> = cost.layers.iter().map(|layer| (layer.repeat, layer.counts.alu)).collect();
+    assert_eq!(runs, [(1, 0), (1, 64), (0, 0)], "the If, Neg, Relu");
+}
+
+#[test]
+fn a_node_that_is_not_counted_matters_only_where_it_runs() {
+    let product = vec![node("MatMul", &["x", "w"], &["a"])];
+    let mystery = vec![node("Whirl", &["x"], &["b"]).domain("com.example")];
+    for (flag, complete) in [(None, true), (Some(true), true), (Some(false), false)] {
+        let then = graph(vec![], vec![], product.clone(), vec![untyped("a")]);
+        let other = graph(vec![], vec![], mystery.clone(), vec![untyped("b")]);
+        let choose = node("If", &["flag"], &["y"]).graph("then_branch", then).graph("else_branch", other);
+        let mut inputs = vec![float("x", &[N(4), N(16)])];
+        let mut weights = vec![weight("w", Float32, &[16, 16])];
+        match flag {
+            Some(flag) => weights.push(truth("flag", flag)),
+            None => inputs.push(value("flag", Bool, &[])),
+        }
+        let model = model(graph(inputs, weights, vec![choose], vec![untyped("y")]));
+        let (_, cost) = analyze(&model);
+        assert_eq!((cost.totals.complete, cost.uncosted.is_empty()), (complete, complete), "{flag:?}");
+        assert_eq!(cost.totals.costed_nodes, if complete { 3 } else { 2 }, "{flag:?}");
+    }
+}
+
+/// A product in the innermost of loops within each other, `turns` each.
+fn nested_loops(depth: usize, turns: i64) -> ModelProto {
+    let mut nodes = vec![node("MatMul", &["s0", "w"], &["r0"])];
+    for level in 1..=depth {
+        let (state, result) = (format!("s{}", level - 1), format!("r{}", level - 1));
+        let (go, still) = (format!("go{level}"), format!("still{level}"));
+        nodes.insert(0, node("Identity", &[&go], &[&still]));
+        let inputs = vec![value(&format!("i{level}"), Int64, &[]), value(&go, Bool, &[]), untyped(&state)];
+        let body = graph(inputs, vec![], nodes, vec![untyped(&still), untyped(&result)]);
+        let around = format!("s{level}");
+        nodes =
+            vec![node("Loop", &["turns", "always", &around], &[&format!("r{level}")]).graph("body", body)];
+    }
+    let (input, output) = (format!("s{depth}"), format!("r{depth}"));
+    let weights = vec![ints("turns", &[], &[turns]), truth("always", true), weight("w", Float32, &[16, 16])];
+    model(graph(vec![float(&input, &[N(4), N(16)])], weights, nodes, vec![untyped(&output)]))
+}
+
+#[test]
+fn loops_within_loops_multiply_their_turns_in_no_exponential_time() {
+    assert_eq!(macs(&nested_loops(3, 10)), 1000 * 1024);
+    // 2^60 products of 1,024: more than 64 bits can count.
+    let deep = nested_loops(60, 2);
+    let (_, cost) = analyze(&deep);
+    assert!(!cost.totals.complete);
+}
+
+#[test]
+fn a_loop_that_may_stop_early_is_counted_to_its_last_turn_as_a_bound() {
+    let mut model = loop_of(10);
+    let main = model.graph.as_mut().unwrap();
+    main.initializer.retain(|tensor| tensor.name != "always");
+    main.input.push(value("always", Bool, &[]));
+    let (typed, cost) = analyze(&model);
+    assert_eq!(cost.totals.counts.macs, 10 * 1024);
+    assert!(cost.totals.complete, "a bound is a count");
+    let product = typed.nodes.iter().position(|node| node.op_type == "MatMul").unwrap();
+    assert_eq!(cost.layers[product].counts.confidence, Confidence::Bound);
+}
+
+#[test]
+fn a_long_loop_that_surely_goes_on_is_counted_exactly() {
+    let model = loop_of(1_000_000);
+    let (typed, cost) = analyze(&model);
+    let product = typed.nodes.iter().position(|node| node.op_type == "MatMul").unwrap();
+    assert_eq!(cost.layers[product].counts.confidence, Confidence::Exact);
+}
+
+#[test]
+fn a_scan_over_rows_of_a_number_that_depends_on_data_gives_no_exact_number() {
+    let body =
+        graph(vec![untyped("row")], vec![], vec![node("Neg", &["row"], &["out"])], vec![untyped("out")]);
+    let nodes = vec![
+        node("NonZero", &["x"], &["places"]),
+        node("Transpose", &["places"], &["rows"]).ints("perm", &[1, 0]),
+        node("Scan", &["rows"], &["y"]).int("num_scan_inputs", 1).graph("body", body),
+    ];
+    let model = model(graph(vec![float("x", &[N(2), N(3)])], vec![], nodes, vec![untyped("y")]));
+    let (typed, _) = analyze(&model);
+    assert_eq!(shape(&typed, "y"), r#"["≤6", "2"]"#);
+}
+
+#[test]
+fn a_list_that_begins_empty_takes_the_type_of_what_a_loop_puts_in() {
+    let inputs = vec![value("i", Int64, &[]), value("go", Bool, &[]), untyped("list")];
+    let nodes =
+        vec![node("Identity", &["go"], &["go_on"]), node("SequenceInsert", &["list", "x"], &["longer"])];
+    let body = graph(inputs, vec![], nodes, vec![untyped("go_on"), untyped("longer")]);
+    for (trips, rows) in [(Some(3), r#"["12", "16"]"#), (None, r#"["?", "16"]"#)] {
+        let mut inputs = vec![float("x", &[N(4), N(16)])];
+        let mut weights = vec![truth("always", true)];
+        match trips {
+            Some(trips) => weights.push(ints("trips", &[], &[trips])),
+            None => inputs.push(value("trips", Int64, &[])),
+        }
+        let nodes = vec![
+            // Of float32 while it is empty: the default of the operator, whatever follows.
+            node("SequenceEmpty", &[], &["none"]),
+            node("Loop", &["trips", "always", "none"], &["all"]).graph("body", body.clone()),
+            node("ConcatFromSequence", &["all"], &["y"]).int("axis", 0),
+        ];
+        let model = model(graph(inputs, weights, nodes, vec![untyped("y")]));
+        let (typed, _) = analyze(&model);
+        assert_eq!(shape(&typed, "y"), rows, "{trips:?}");
+    }
+}
+
+#[test]
+fn an_input_that_the_call_of_a_function_leaves_out_is_left_out_inside() {
+    let mut model = model(graph(
+        vec![float("x", &[N(4), N(16)])],
+        vec![weight("w", Float32, &[16, 16])],
+        vec![node("Project", &["x", "w"], &["y"]).domain("local")],
+        vec![untyped("y")],
+    ));
+    model.functions = vec![function(
+        "Project",
+        &["a", "b", "bias"],
+        &["c"],
+        vec![node("Gemm", &["a", "b", "bias"], &["c"])],
+    )];
+    let (_, cost) = analyze(&model);
+    assert!(cost.totals.complete, "{:?}", cost.uncosted);
+    assert_eq!((cost.totals.counts.macs, cost.totals.counts.alu), (1024, 0), "no bias is added");
 }

@@ -246,7 +246,9 @@ fn hint(error: &GraphError) -> Option<String> {
         GraphError::InputRank { .. } => "give as many numbers as the input has dimensions",
         GraphError::Contradiction { .. } => "a name has one size in the whole model",
         GraphError::NoBatch => "set the dimensions that you mean with --dim or --input",
-        GraphError::TooManyNodes { .. } | GraphError::TooDeep { .. } => return None,
+        GraphError::TooManyNodes { .. } | GraphError::TooDeep { .. } => {
+            "inline the functions of the model, or export it again"
+        }
     };
     Some(hint.to_owned())
 }
@@ -270,7 +272,10 @@ fn missing(counted: &Counted) -> Option<Vec<String>> {
             uncosted.reason
         ));
     }
-    for (index, node) in graph.nodes.iter().enumerate().filter(|(_, node)| node.trips == Trips::Unknown) {
+    let nodes = graph.nodes.iter().zip(&cost.layers).enumerate();
+    for (index, (node, _)) in
+        nodes.filter(|(_, (node, cost))| node.trips == Trips::Unknown && cost.repeat > 0)
+    {
         lines.push(format!(
             "  node \"{}\" ({}) runs an unknown number of times",
             graph.layer_name(index),

@@ -8,7 +8,7 @@ mod liveness;
 mod params;
 mod rollup;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::graph::{Trips, TypedGraph, TypedNode, ValueId};
 use crate::ops::{Bytes, Confidence, Costed, Counts, Moved, Node, OpError, Operator, Rule, Traffic, counts};
@@ -23,7 +23,7 @@ pub use rollup::{By, Group, operator_name, roll_up, sum};
 pub struct LayerCost {
     /// Operations.
     pub counts: Counts,
-    /// Parameters that this node is the first to use.
+    /// Parameters that this node is the first to use, also if it does not run: the file holds them.
     pub params: Params,
     /// Bytes of activations read.
     pub bytes_read: u64,
@@ -51,7 +51,7 @@ pub struct ModelCost {
     pub layers: Vec<LayerCost>,
     /// Sums over the layers.
     pub totals: Totals,
-    /// Nodes whose cost is not known: the totals are lower bounds if there are any.
+    /// Nodes that run and whose cost is not known: the totals are lower bounds if there are any.
     pub uncosted: Vec<Uncosted>,
     /// Initializers that no node uses: bytes, not counted as parameters.
     pub dead: Vec<ValueId>,
@@ -77,13 +77,14 @@ pub struct Totals {
     pub bytes_weights: u64,
     /// Bytes written.
     pub bytes_written: u64,
-    /// The most memory that activations take at once: see [`liveness`].
+    /// The most memory that activations take at once, nodes run in the file's order; `None` where the size of
+    /// one has no bound.
     pub peak_activation_bytes: Option<u64>,
     /// Whether every node that runs is counted.
     pub complete: bool,
     /// Nodes, bodies included.
     pub nodes: u64,
-    /// Nodes whose cost is known, constant-folded ones included.
+    /// Nodes whose cost is known: also those that are folded, that only run a body, or that do not run.
     pub costed_nodes: u64,
 }
 
@@ -106,21 +107,23 @@ pub fn count(graph: &TypedGraph) -> Result<ModelCost, CostError> {
         .map(|(index, node)| match layer(graph, node) {
             Ok(cost) => cost,
             Err(reason) => {
-                if node.repeat > 0 {
-                    uncosted.push(Uncosted { node: index, reason });
-                }
+                uncosted.push(Uncosted { node: index, reason });
                 LayerCost { repeat: node.repeat, counts: unknown(), ..LayerCost::default() }
             }
         })
         .collect();
+    // Choices within others come first.
     for choice in &graph.choices {
         keep_largest(&mut layers, &choice.branches)?;
     }
+    let runs = |node: usize| layers.get(node).is_some_and(|layer| layer.repeat > 0);
+    uncosted.retain(|uncosted| runs(uncosted.node));
+    let endless = graph.nodes.iter().enumerate().any(|(at, node)| node.trips == Trips::Unknown && runs(at));
     let dead = params::assign(graph, &mut layers)?;
     let mut totals = total(graph, &layers)?;
-    totals.folded = folded(graph)?;
-    totals.peak_activation_bytes = liveness::peak(graph);
-    totals.complete = uncosted.is_empty() && graph.nodes.iter().all(|node| node.trips != Trips::Unknown);
+    totals.folded = folded(graph, &layers)?;
+    totals.peak_activation_bytes = liveness::peak(graph, &layers);
+    totals.complete = uncosted.is_empty() && !endless;
     totals.costed_nodes = totals.nodes.saturating_sub(uncosted.len() as u64);
     Ok(ModelCost { layers, totals, uncosted, dead })
 }
@@ -130,8 +133,9 @@ fn unknown() -> Counts {
 }
 
 /// What the constant-folded nodes would cost if they ran.
-fn folded(graph: &TypedGraph) -> Result<Counts, CostError> {
-    let mut costs = graph.nodes.iter().filter(|node| node.folded && node.repeat > 0).filter_map(|node| {
+fn folded(graph: &TypedGraph, layers: &[LayerCost]) -> Result<Counts, CostError> {
+    let run = graph.nodes.iter().zip(layers).filter(|(node, layer)| node.folded && layer.repeat > 0);
+    let mut costs = run.filter_map(|(node, _)| {
         let rules = node.operator.and_then(Operator::costed)?;
         let outputs = graph.output_types(node);
         graph.view(node, |view| counts(rules, view, &outputs)).ok()
@@ -142,6 +146,9 @@ fn folded(graph: &TypedGraph) -> Result<Counts, CostError> {
 /// The cost of one node, parameters apart; the reason where it is not known.
 fn layer(graph: &TypedGraph, node: &TypedNode) -> Result<LayerCost, String> {
     let free = LayerCost { repeat: node.repeat, ..LayerCost::default() };
+    if node.repeat == 0 {
+        return Ok(free);
+    }
     if let Some(problem) = &node.problem {
         return Err(problem.clone());
     }
@@ -177,9 +184,11 @@ fn costed(
     if data_dependent {
         once.confidence = once.confidence.max(Confidence::DataDependent);
     }
-    if node.trips != Trips::Exact {
-        once.confidence = once.confidence.max(Confidence::Bound);
-    }
+    once.confidence = once.confidence.max(match node.trips {
+        Trips::Exact => Confidence::Exact,
+        Trips::AtMost => Confidence::Bound,
+        Trips::Unknown => Confidence::DataDependent,
+    });
     let moved = match rules.traffic {
         Traffic::View => None,
         Traffic::Streamed => Some(Moved { read: vec![], written: vec![] }),
@@ -191,15 +200,12 @@ fn costed(
     let times = |bytes: u64, total: u64| {
         bytes.checked_mul(node.repeat).and_then(|bytes| total.checked_add(bytes)).ok_or(OpError::Overflow)
     };
-    let mut seen: Vec<ValueId> = vec![];
+    let mut seen = Seen::default();
     for (position, id) in node.inputs.iter().enumerate() {
-        let Some(value) = id.and_then(|id| graph.values.get(id)) else { continue };
-        let bytes = size(&value.ty, moved.read.get(position), "an input")?;
         // An operand that stands at two positions is read once.
-        if id.is_none_or(|id| seen.contains(&id)) {
-            continue;
-        }
-        seen.extend(*id);
+        let Some(id) = id.filter(|id| seen.insert(*id)) else { continue };
+        let Some(value) = graph.values.get(id) else { continue };
+        let bytes = size(&value.ty, moved.read.get(position), "an input")?;
         let total = if value.constant { &mut cost.bytes_weights } else { &mut cost.bytes_read };
         *total = times(bytes, *total)?;
     }
@@ -210,6 +216,30 @@ fn costed(
         }
     }
     Ok(cost)
+}
+
+/// A set of values that takes no memory for the few inputs that most nodes have.
+#[derive(Default)]
+struct Seen {
+    few: [Option<ValueId>; 8],
+    more: HashSet<ValueId>,
+}
+
+impl Seen {
+    /// Whether the value was not there yet.
+    fn insert(&mut self, id: ValueId) -> bool {
+        for slot in &mut self.few {
+            match slot {
+                Some(found) if *found == id => return false,
+                Some(_) => {}
+                None => {
+                    *slot = Some(id);
+                    return true;
+                }
+            }
+        }
+        self.more.insert(id)
+    }
 }
 
 /// Bytes moved of one operand. Strings have no size before they are read and count as none.
@@ -223,7 +253,8 @@ fn size(ty: &Type, part: Option<&Bytes>, what: &'static str) -> Result<u64, OpEr
     ty.bytes().bound().ok_or(OpError::UnknownSize(what))
 }
 
-/// Of branches of which one runs, the one with the most FLOPs is counted.
+/// Of branches of which one runs, the one with the most FLOPs is counted: the first of those, if several are
+/// equal. The others cost nothing and run 0 times.
 fn keep_largest(layers: &mut [LayerCost], branches: &[std::ops::Range<usize>]) -> Result<(), CostError> {
     let mut largest = (0, 0);
     for (index, range) in branches.iter().enumerate() {
@@ -236,12 +267,8 @@ fn keep_largest(layers: &mut [LayerCost], branches: &[std::ops::Range<usize>]) -
             largest = (index, flops);
         }
     }
-    for (index, range) in branches.iter().enumerate() {
-        if index != largest.0 {
-            for layer in layers.get_mut(range.clone()).unwrap_or_default() {
-                *layer = LayerCost::default();
-            }
-        }
+    for (_, range) in branches.iter().enumerate().filter(|(index, _)| *index != largest.0) {
+        layers.get_mut(range.clone()).unwrap_or_default().fill(LayerCost::default());
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{CostError, LayerCost};
-use crate::graph::{Source, TypedGraph, TypedNode, ValueId};
+use crate::graph::{Source, TypedGraph, TypedNode, Value, ValueId};
 use crate::ops::{Rule, Weights};
 use crate::tensor::{ElementType, TensorType, Type};
 
@@ -46,10 +46,10 @@ enum Kind {
 
 /// Gives each layer the parameters that it is the first to use. Returns the initializers that no node uses.
 pub fn assign(graph: &TypedGraph, layers: &mut [LayerCost]) -> Result<Vec<ValueId>, CostError> {
-    let mut counted: HashSet<ValueId> = HashSet::new();
-    let mut used: HashSet<ValueId> = HashSet::new();
+    let mut counted = vec![false; graph.values.len()];
+    let mut used = vec![false; graph.values.len()];
     for (node, layer) in graph.nodes.iter().zip(layers) {
-        used.extend(node.inputs.iter().flatten());
+        node.inputs.iter().flatten().for_each(|id| _ = mark(&mut used, *id));
         if node.folded || node.call {
             continue;
         }
@@ -61,16 +61,17 @@ pub fn assign(graph: &TypedGraph, layers: &mut [LayerCost]) -> Result<Vec<ValueI
             layer.params = layer.params.plus(more).ok_or(CostError)?;
         }
     }
-    used.extend(&graph.outputs);
-    Ok(graph
-        .values
-        .iter()
-        .enumerate()
-        .filter(|(id, value)| {
-            matches!(value.source, Source::Initializer(_) | Source::Sparse(_)) && !used.contains(id)
-        })
-        .map(|(id, _)| id)
-        .collect())
+    // What a body gives back without a node of its own is used too.
+    let given_back = graph.bodies.iter().flat_map(|body| body.results.iter().flatten());
+    graph.outputs.iter().chain(given_back).for_each(|id| _ = mark(&mut used, *id));
+    let is_stored = |value: &Value| matches!(value.source, Source::Initializer(_) | Source::Sparse(_));
+    let values = graph.values.iter().zip(used).enumerate();
+    Ok(values.filter(|(_, (value, used))| !used && is_stored(value)).map(|(id, _)| id).collect())
+}
+
+/// Marks a value. Returns whether it was not marked yet.
+fn mark(marks: &mut [bool], id: ValueId) -> bool {
+    marks.get_mut(id).is_some_and(|mark| !std::mem::replace(mark, true))
 }
 
 /// A constant input of a node that is a parameter.
@@ -85,29 +86,29 @@ struct Weight {
 fn weights(graph: &TypedGraph, node: &TypedNode) -> Vec<Weight> {
     let Some(Rule::Costed(rules)) = node.operator.map(|operator| &operator.rule) else { return vec![] };
     let mut found = vec![];
-    let mut at = |positions: &[usize], kind, keep: fn(&TensorType) -> bool| {
-        for position in positions {
-            let Some(id) = node.inputs.get(*position).copied().flatten() else { continue };
-            let value = graph.values.get(id).filter(|value| value.constant);
-            if value.and_then(|value| value.ty.tensor()).is_some_and(keep) {
-                let elements = match rules.weights {
-                    Weights::Packed { logical, .. } => graph.view(node, |view| logical(view, *position)),
-                    _ => None,
-                };
-                found.push(Weight { id, kind, elements });
-            }
+    let mut one = |position: usize, kind, keep: fn(&TensorType) -> bool| {
+        let Some(id) = node.inputs.get(position).copied().flatten() else { return };
+        let value = graph.values.get(id).filter(|value| value.constant);
+        if value.and_then(|value| value.ty.tensor()).is_some_and(keep) {
+            let elements = match rules.weights {
+                Weights::Packed { logical, .. } => graph.view(node, |view| logical(view, position)),
+                _ => None,
+            };
+            found.push(Weight { id, kind, elements });
         }
+    };
+    let mut at = |positions: &[usize], kind, keep| {
+        positions.iter().for_each(|position| one(*position, kind, keep));
     };
     let any = |_: &TensorType| true;
     match rules.weights {
         Weights::None | Weights::Attributes(_) => {}
         Weights::At(positions) => at(positions, Kind::Weight, is_trained),
-        Weights::Operands => {
-            let all: Vec<usize> = (0..node.inputs.len()).collect();
-            at(&all, Kind::Weight, |tensor| {
+        Weights::Operands => (0..node.inputs.len()).for_each(|position| {
+            one(position, Kind::Weight, |tensor| {
                 tensor.element.is_float() && tensor.shape.as_ref().is_some_and(|shape| !shape.is_empty())
             });
-        }
+        }),
         Weights::Normalization { affine, statistics } => {
             at(affine, Kind::Weight, any);
             at(statistics, Kind::Statistic, any);
@@ -136,9 +137,8 @@ fn attributes(graph: &TypedGraph, node: &TypedNode) -> Option<Params> {
 }
 
 /// The stored tensors that a weight is made of, those not counted yet. `None` on overflow.
-fn parameter(graph: &TypedGraph, weight: &Weight, counted: &mut HashSet<ValueId>) -> Option<Params> {
-    let mut stored = vec![];
-    leaves(graph, weight.id, weight.kind, &mut HashSet::new(), &mut stored);
+fn parameter(graph: &TypedGraph, weight: &Weight, counted: &mut [bool]) -> Option<Params> {
+    let mut stored = leaves(graph, weight.id, weight.kind);
     // Made from nothing that is stored, by ConstantOfShape or Range: the tensor itself is the weight.
     if !stored.iter().any(|(_, kind)| *kind == weight.kind) {
         stored.push((weight.id, weight.kind));
@@ -147,7 +147,7 @@ fn parameter(graph: &TypedGraph, weight: &Weight, counted: &mut HashSet<ValueId>
     stored.into_iter().try_fold(Params::default(), |total, (id, kind)| {
         let (elements, bytes) = size(graph, id);
         let elements = logical.unwrap_or(elements);
-        let first = counted.insert(id);
+        let first = mark(counted, id);
         total.plus(match (first, kind) {
             (true, Kind::Weight) => Params { elements, bytes, ..Params::default() },
             (true, Kind::Statistic) => Params { elements, norm_stats: elements, bytes, ..Params::default() },
@@ -160,36 +160,44 @@ fn parameter(graph: &TypedGraph, weight: &Weight, counted: &mut HashSet<ValueId>
 
 /// The stored tensors behind a constant: itself, or what the folded nodes that make it start from.
 /// Indices and scalars on the way are no parameters; scales and zero points are of their own kind.
-fn leaves(
-    graph: &TypedGraph,
-    id: ValueId,
-    kind: Kind,
-    seen: &mut HashSet<ValueId>,
-    found: &mut Vec<(ValueId, Kind)>,
-) {
-    let mut open = vec![(id, kind, true)];
-    while let Some((id, kind, direct)) = open.pop() {
-        let Some(value) = graph.values.get(id).filter(|_| seen.insert(id)) else { continue };
+/// Nothing, where they are too many to look for at every weight: the tensor stands for them.
+fn leaves(graph: &TypedGraph, id: ValueId, kind: Kind) -> Vec<(ValueId, Kind)> {
+    const MOST: usize = 256;
+    let mut found = vec![];
+    let mut open = vec![(id, kind)];
+    let mut seen: HashSet<ValueId> = HashSet::new();
+    while let Some((id, kind)) = open.pop() {
+        let Some(value) = graph.values.get(id) else { continue };
         let made = match value.source {
             Source::Node(index) => graph.nodes.get(index).filter(|node| !node.inputs.is_empty()),
             Source::Input | Source::Initializer(_) | Source::Sparse(_) => None,
         };
+        let direct = found.is_empty() && open.is_empty() && seen.is_empty();
+        if direct && made.is_none() {
+            return vec![(id, kind)];
+        }
+        if !seen.insert(id) {
+            continue;
+        }
+        if seen.len().saturating_add(open.len()) > MOST {
+            return vec![];
+        }
         if let Some(node) = made {
             let quantizes = matches!(node.op_type, "DequantizeLinear" | "QuantizeLinear");
             for (position, input) in node.inputs.iter().enumerate() {
                 let kind = if quantizes && position > 0 { Kind::Quantization } else { kind };
-                open.extend(input.map(|id| (id, kind, false)));
+                open.extend(input.map(|id| (id, kind)));
             }
             continue;
         }
         let part = value.ty.tensor().is_some_and(|tensor| {
-            let scalar = tensor.shape.as_ref().is_none_or(Vec::is_empty);
-            is_trained(tensor) && (!scalar || kind == Kind::Quantization)
+            is_trained(tensor) && tensor.shape.as_ref().is_some_and(|shape| !shape.is_empty())
         });
-        if direct || part || kind == Kind::Quantization {
+        if part || kind == Kind::Quantization {
             found.push((id, kind));
         }
     }
+    found
 }
 
 /// Elements and bytes of a constant; a constant of unknown size counts as nothing.

@@ -39,7 +39,7 @@ pub fn roll_up(graph: &TypedGraph, cost: &ModelCost, by: By) -> Result<Vec<Group
     for (index, (node, layer)) in graph.nodes.iter().zip(&cost.layers).enumerate() {
         let key = match by {
             By::Op => operator_name(node.domain, node.op_type),
-            By::Scope => node.scope.clone(),
+            By::Scope => node.scope.clone().into_owned(),
             By::Dtype => element_types(graph, node, &layer.counts),
         };
         let next = groups.len();

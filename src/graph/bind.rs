@@ -3,7 +3,7 @@
 //! What the user says comes first, then what the model fixes; the rest gets a stated default by what it
 //! is called and, failing that, by where it stands. Every dimension is reported with its origin.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::GraphError;
 use super::constant::declared;
@@ -108,8 +108,8 @@ struct Slot {
 
 /// The inputs of a graph with their dimensions bound.
 pub(super) struct Bound {
-    /// Type of each input of the graph that is no initializer, in order.
-    pub inputs: Vec<(String, Type)>,
+    /// Type of each of [`inputs_of`] the graph, in order.
+    pub inputs: Vec<Type>,
     /// Every dimension with its origin.
     pub bindings: Vec<Binding>,
     /// The named dimensions.
@@ -121,9 +121,7 @@ pub(super) struct Bound {
 /// # Errors
 /// A name that the model does not have, a shape of another rank, or two sizes for one dimension.
 pub(super) fn bind(graph: &GraphProto, request: &Request) -> Result<Bound, GraphError> {
-    let initialized: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-    let inputs: Vec<&ValueInfoProto> =
-        graph.input.iter().filter(|input| !initialized.contains(input.name.as_str())).collect();
+    let inputs: Vec<&ValueInfoProto> = inputs_of(graph).collect();
     let mut binder = Binder::new(&inputs);
     for (name, shape) in &request.inputs {
         binder.shape(name, shape)?;
@@ -135,6 +133,16 @@ pub(super) fn bind(graph: &GraphProto, request: &Request) -> Result<Bound, Graph
         binder.batch(batch)?;
     }
     Ok(binder.finish())
+}
+
+/// The inputs of a graph that an initializer does not give a value: files of IR version 3 list every
+/// initializer as an input, later ones those that a caller may override.
+pub(super) fn inputs_of(graph: &GraphProto) -> impl Iterator<Item = &ValueInfoProto> {
+    let dense = graph.initializer.iter().map(|tensor| tensor.name.as_str());
+    let sparse =
+        graph.sparse_initializer.iter().filter_map(|sparse| Some(sparse.values.as_ref()?.name.as_str()));
+    let initialized: HashSet<&str> = dense.chain(sparse).collect();
+    graph.input.iter().filter(move |input| !initialized.contains(input.name.as_str()))
 }
 
 struct Binder<'m> {
@@ -243,18 +251,18 @@ impl<'m> Binder<'m> {
         }
         let position = self.slots.iter().position(|slot| slot.symbol.is_none() && self.name(slot) == name);
         match position.and_then(|index| self.slots.get_mut(index)) {
+            Some(Slot { given: Some(first), .. }) if *first != value => {
+                Err(GraphError::Contradiction { name: name.to_owned(), first: *first, second: value })
+            }
             Some(slot) => {
                 slot.given = Some(value);
                 Ok(())
             }
             None => {
-                let mut known: Vec<String> = vec![];
-                for slot in self.slots.iter().filter(|slot| slot.fixed.is_none()) {
-                    let name = self.name(slot);
-                    if !known.contains(&name) {
-                        known.push(name);
-                    }
-                }
+                let open = self.slots.iter().filter(|slot| slot.fixed.is_none());
+                let mut listed = HashSet::new();
+                let mut known: Vec<String> =
+                    open.map(|slot| self.name(slot)).filter(|name| listed.insert(name.clone())).collect();
                 if known.is_empty() {
                     known.push("no open dimension (--input can override a fixed one)".into());
                 }
@@ -266,35 +274,44 @@ impl<'m> Binder<'m> {
     /// `--batch N`: the dimensions called so; if there is none, the leading dimensions that are open, or
     /// that are fixed at the same size as the first one.
     fn batch(&mut self, value: u64) -> Result<(), GraphError> {
-        let symbols: HashSet<String> = self
+        let roles = self.roles();
+        let symbols: BTreeSet<String> = self
             .slots
             .iter()
-            .filter(|slot| self.role(slot) == Role::Batch)
-            .filter_map(|slot| slot.symbol.clone())
+            .zip(roles)
+            .filter(|(_, role)| *role == Role::Batch)
+            .filter_map(|(slot, _)| slot.symbol.clone())
             .collect();
         if !symbols.is_empty() {
             return symbols.iter().try_for_each(|symbol| self.set_symbol(symbol, value));
         }
-        let leading = |slot: &&mut Slot| slot.axis == 0 && slot.given.is_none();
         let fixed =
             self.slots.iter().find(|slot| slot.axis == 0 && slot.rank > 1).and_then(|slot| slot.fixed);
         let mut found = false;
-        for slot in self.slots.iter_mut().filter(leading) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.axis == 0) {
             if slot.fixed.is_none() || (slot.rank > 1 && slot.fixed == fixed) {
-                slot.given = Some(value);
-                found = true;
+                // A whole shape, given with --input, stands for its input.
+                found |= slot.given.is_none_or(|given| given == value);
+                slot.given.get_or_insert(value);
             }
         }
         if found { Ok(()) } else { Err(GraphError::NoBatch) }
     }
 
-    /// The role of a slot: by its name, else by its input's name and its position.
-    fn role(&self, slot: &Slot) -> Role {
-        let named = slot.symbol.as_deref().and_then(|symbol| role_of_name(symbol, slot.axis));
-        named.unwrap_or_else(|| self.role_of_position(slot))
+    /// The role of each slot: by its name, else by its input's name and its position.
+    fn roles(&self) -> Vec<Role> {
+        let past = self.has_past();
+        let is_channels = |slot: &&Slot| slot.axis + 1 == slot.rank && matches!(slot.fixed, Some(1 | 3 | 4));
+        let channels_last: HashSet<usize> =
+            self.slots.iter().filter(is_channels).map(|slot| slot.input).collect();
+        let role = |slot: &Slot| {
+            let named = slot.symbol.as_deref().and_then(|symbol| role_of_name(symbol, slot.axis));
+            named.unwrap_or_else(|| self.role_of_position(slot, past, channels_last.contains(&slot.input)))
+        };
+        self.slots.iter().map(role).collect()
     }
 
-    fn role_of_position(&self, slot: &Slot) -> Role {
+    fn role_of_position(&self, slot: &Slot, past: bool, channels_last: bool) -> Role {
         let name = self.input_name(slot.input).to_lowercase();
         let is = |words: &[&str]| words.iter().any(|word| name.contains(word));
         let last = slot.axis + 1 == slot.rank;
@@ -307,14 +324,11 @@ impl<'m> Binder<'m> {
         if is(&["past", "cache"]) && slot.axis + 2 == slot.rank {
             return Role::Past;
         }
-        if is(&["mask"]) && self.has_past() {
+        if is(&["mask"]) && past {
             return Role::Total;
         }
         let ty = self.types.get(slot.input).and_then(Type::tensor);
         let image = ty.is_some_and(|ty| ty.element.is_float() || ty.element == ElementType::Uint8);
-        let channels_last = self.slots.iter().any(|other| {
-            other.input == slot.input && other.axis + 1 == slot.rank && matches!(other.fixed, Some(1 | 3 | 4))
-        });
         match (slot.rank, image) {
             (4, true) if slot.axis == 1 && !channels_last => Role::Channels,
             (4, true) => Role::Side,
@@ -337,10 +351,12 @@ impl<'m> Binder<'m> {
     /// Gives every open dimension its default and collects the result.
     fn finish(mut self) -> Bound {
         let past = self.has_past();
+        let roles = self.roles();
         // What is known of a role: a size that the user gives, or one that the file fixes where only that
         // role can stand (an integer input's tokens, a cache's steps).
         let given = |role: Role, binder: &Self| {
-            binder.slots.iter().filter(|slot| binder.role(slot) == role).find_map(|slot| {
+            let slots = binder.slots.iter().zip(&roles).filter(|(_, found)| **found == role);
+            slots.map(|(slot, _)| slot).find_map(|slot| {
                 let symbol = slot.symbol.as_deref().and_then(|symbol| binder.symbols.get(symbol));
                 let tokens = binder
                     .types
@@ -371,7 +387,7 @@ impl<'m> Binder<'m> {
 
         // Sums such as `past_sequence_length + 1` follow from their terms, so plain names come first.
         for sums in [false, true] {
-            for slot in &self.slots {
+            for (slot, role) in self.slots.iter().zip(&roles) {
                 let Some(symbol) = slot.symbol.as_deref().filter(|symbol| symbol.contains('+') == sums)
                 else {
                     continue;
@@ -379,40 +395,37 @@ impl<'m> Binder<'m> {
                 if self.symbols.contains_key(symbol) {
                     continue;
                 }
-                let role = self.role(slot);
                 let bound = sum(symbol, &self.symbols).unwrap_or_else(|| {
-                    let derived = role == Role::Total && known_past;
-                    (default(role), if derived { Origin::Model } else { Origin::Default })
+                    let derived = *role == Role::Total && known_past;
+                    (default(*role), if derived { Origin::Model } else { Origin::Default })
                 });
                 self.symbols.insert(symbol.to_owned(), bound);
             }
         }
 
+        let mut types = self.types.clone();
         let mut bindings: Vec<Binding> = vec![];
-        let mut sizes: Vec<(usize, usize, u64)> = vec![];
-        for slot in &self.slots {
+        let mut listed: HashSet<&str> = HashSet::new();
+        for (slot, role) in self.slots.iter().zip(&roles) {
             let symbol = slot.symbol.as_deref().and_then(|symbol| self.symbols.get(symbol)).copied();
             let (value, origin) = match (slot.given, symbol, slot.fixed) {
                 (Some(value), ..) => (value, Origin::User),
                 (None, Some(bound), _) => bound,
                 (None, None, Some(value)) => (value, Origin::Model),
-                (None, None, None) => (default(self.role(slot)), Origin::Default),
+                (None, None, None) => (default(*role), Origin::Default),
             };
-            sizes.push((slot.input, slot.axis, value));
-            let name = self.name(slot);
-            if slot.symbol.is_none() || !bindings.iter().any(|binding| binding.name == name) {
+            if slot.symbol.as_deref().is_none_or(|symbol| listed.insert(symbol)) {
+                let name = self.name(slot);
                 bindings.push(Binding { name, value, origin });
             }
-        }
-        for (input, axis, value) in sizes {
-            if let Some(Type::Tensor(TensorType { shape: Some(shape), .. })) = self.types.get_mut(input)
-                && let Some(dim) = shape.get_mut(axis)
+            if let Some(Type::Tensor(TensorType { shape: Some(shape), .. })) = types.get_mut(slot.input)
+                && let Some(dim) = shape.get_mut(slot.axis)
             {
                 *dim = Dim::Exact(value);
             }
         }
         Bound {
-            inputs: self.inputs.iter().map(|info| info.name.clone()).zip(self.types).collect(),
+            inputs: types,
             bindings,
             symbols: self.symbols.into_iter().map(|(name, (value, _))| (name, value)).collect(),
         }

@@ -19,7 +19,7 @@ pub enum GraphError {
         error: OpError,
     },
     /// A dimension or input that the user names is not there.
-    #[error("the model has no {kind} \"{name}\"; it has {}", .known.join(", "))]
+    #[error("the model has no {kind} \"{name}\"; it has {}", some_of(.known))]
     UnknownName {
         /// `input` or `dimension`.
         kind: &'static str,
@@ -63,4 +63,14 @@ pub enum GraphError {
         /// The most that is taken.
         limit: usize,
     },
+}
+
+/// The first of many names, and how many more there are.
+pub(super) fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let shown = names.get(..SHOWN).unwrap_or(names).join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }

@@ -1,12 +1,15 @@
 //! Walks the nodes of a model in order and gives every value its type and, where it is small, its elements.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
-use super::bind::bind;
+use super::bind::{bind, inputs_of};
 use super::constant::{attribute, declared, elements, sparse_type, tensor_type};
 use super::declared::disagreement;
+use super::error::some_of;
+use super::subgraph::size;
 use super::{
-    GraphError, Origin, Request, Source, Trips, TypedGraph, TypedNode, Value, ValueId, Warning, scope,
+    Body, GraphError, Origin, Request, Source, Trips, TypedGraph, TypedNode, Value, ValueId, Warning, scope,
 };
 use crate::onnx::schema::{FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use crate::ops::{Attributes, Costed, Node, OpError, Rule, Values, find};
@@ -20,8 +23,16 @@ const MAX_NODES: (usize, usize) = (100_000, 64);
 /// The most levels of bodies and functions: far above what exporters nest.
 const MAX_DEPTH: usize = 64;
 
-/// The most elements of small values kept at a time (16 bytes each): 64 MB.
+/// The most elements of small values kept, those of trials included (16 bytes each): 64 MB.
 const MAX_KEPT_ELEMENTS: usize = 4 << 20;
+
+/// The most effort, in nodes visited, that goes into trials: loops run turn by turn, branches that may not
+/// fit. Nested in each other, they would take a time that is exponential in their depth; past this, what is
+/// in them is taken as it stands.
+const MAX_EFFORT: u64 = 300_000;
+
+/// Known elements that a rule reads in the time of one node.
+const ELEMENTS_A_VISIT: usize = 64;
 
 /// Infers a model with its open dimensions bound as requested.
 ///
@@ -46,18 +57,21 @@ pub fn infer<'m>(model: &'m ModelProto, request: &Request) -> Result<TypedGraph<
         strict: *request != Request::default(),
         limit: stored_nodes(model).saturating_mul(MAX_NODES.1).saturating_add(MAX_NODES.0),
         kept: 0,
+        trials: 0,
+        effort: 0,
+        blamed: false,
     };
     let mut root = Scope {
         names: HashMap::with_capacity(main.node.len().saturating_add(main.initializer.len())),
         parent: None,
-        opsets: opsets(&model.opset_import),
+        opsets: Rc::new(opsets(&model.opset_import)),
         attributes: None,
         path: String::new(),
         repeat: 1,
         trips: Trips::Exact,
         depth: 0,
     };
-    for ((_, ty), info) in bound.inputs.into_iter().zip(inputs_of(main)) {
+    for (ty, info) in bound.inputs.into_iter().zip(inputs_of(main)) {
         let id = walker.add(Value {
             name: &info.name,
             ty,
@@ -65,18 +79,19 @@ pub fn infer<'m>(model: &'m ModelProto, request: &Request) -> Result<TypedGraph<
             source: Source::Input,
             constant: false,
         });
-        root.names.insert(&info.name, id);
+        root.insert(&info.name, id);
         walker.graph.inputs.push(id);
     }
-    walker.graph.outputs = walker.walk_graph(main, &mut root)?.into_iter().flatten().collect();
+    let outputs = walker.walk_graph(main, &mut root)?;
+    for (info, _) in main.output.iter().zip(&outputs).filter(|(_, id)| id.is_none()) {
+        walker.graph.warnings.push(Warning {
+            code: "missing-output",
+            value: info.name.clone(),
+            message: "the model gives this value back, and no node makes it".to_owned(),
+        });
+    }
+    walker.graph.outputs = outputs.into_iter().flatten().collect();
     Ok(walker.graph)
-}
-
-/// The inputs of a graph that are not just the default of an initializer (IR version 3 lists those too).
-fn inputs_of(graph: &GraphProto) -> impl Iterator<Item = &ValueInfoProto> {
-    let initialized: std::collections::HashSet<&str> =
-        graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-    graph.input.iter().filter(move |input| !initialized.contains(input.name.as_str()))
 }
 
 /// Nodes of the main graph and of the functions, bodies not looked into.
@@ -105,14 +120,31 @@ pub(super) struct Walker<'m> {
     limit: usize,
     /// Elements of small values kept so far.
     kept: usize,
+    /// How many trials are under way, one within another.
+    trials: usize,
+    /// What trials have taken so far: see [`MAX_EFFORT`].
+    effort: u64,
+    /// Whether a default has been said to contradict a node.
+    blamed: bool,
+}
+
+/// How far the lists that grow while walking have come, to return to after a trial.
+pub(super) struct Mark {
+    values: usize,
+    nodes: usize,
+    choices: usize,
+    bodies: usize,
+    warnings: usize,
+    blamed: bool,
 }
 
 /// One graph or function body being walked: what its names mean.
 pub(super) struct Scope<'s, 'm> {
-    names: HashMap<&'m str, ValueId>,
+    /// What each name stands for; nothing, for an input that the call of a function leaves out.
+    names: HashMap<&'m str, Option<ValueId>>,
     /// The graph around a body; functions see none.
     parent: Option<&'s Scope<'s, 'm>>,
-    opsets: HashMap<&'m str, i64>,
+    opsets: Rc<HashMap<&'m str, i64>>,
     /// What attributes of a function's nodes may refer to.
     attributes: Option<&'s Attributes<'m>>,
     pub(super) path: String,
@@ -122,8 +154,14 @@ pub(super) struct Scope<'s, 'm> {
 }
 
 impl<'s, 'm> Scope<'s, 'm> {
-    fn lookup(&self, name: &str) -> Option<ValueId> {
+    /// What a name stands for in this graph or, failing that, in those around it.
+    fn lookup(&self, name: &str) -> Option<Option<ValueId>> {
         self.names.get(name).copied().or_else(|| self.parent.and_then(|parent| parent.lookup(name)))
+    }
+
+    /// Names a value of this graph. Returns whether the name was free.
+    pub(super) fn insert(&mut self, name: &'m str, id: ValueId) -> bool {
+        self.names.insert(name, Some(id)).is_none()
     }
 
     /// A body inside this graph: it sees this graph's names and imports.
@@ -131,7 +169,7 @@ impl<'s, 'm> Scope<'s, 'm> {
         Scope {
             names: HashMap::new(),
             parent: Some(self),
-            opsets: self.opsets.clone(),
+            opsets: Rc::clone(&self.opsets),
             attributes: self.attributes,
             path,
             repeat: self.repeat,
@@ -184,11 +222,72 @@ impl<'m> Walker<'m> {
         self.with_strictness(false, walk)
     }
 
+    /// Whether a node that contradicts its shapes is an error.
+    pub(super) fn is_strict(&self) -> bool {
+        self.strict
+    }
+
     fn with_strictness<T>(&mut self, strict: bool, walk: impl FnOnce(&mut Self) -> T) -> T {
         let before = std::mem::replace(&mut self.strict, strict);
         let result = walk(self);
         self.strict = before;
         result
+    }
+
+    /// Whether there is effort left for trials.
+    pub(super) fn may_try(&self) -> bool {
+        self.effort < MAX_EFFORT
+    }
+
+    /// Walks what may have to be walked again: the effort counts.
+    pub(super) fn trying<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
+        self.trials += 1;
+        let result = walk(self);
+        self.trials -= 1;
+        result
+    }
+
+    /// Walks to learn what is made, and leaves nothing else behind.
+    pub(super) fn trial<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
+        let mark = self.mark();
+        let result = self.trying(walk);
+        self.rollback(mark);
+        result
+    }
+
+    /// Walks what never runs: it is listed, and what is odd about it is not worth telling.
+    pub(super) fn untold<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
+        let (warnings, blamed) = (self.graph.warnings.len(), self.blamed);
+        let result = walk(self);
+        self.graph.warnings.truncate(warnings);
+        self.blamed = blamed;
+        result
+    }
+
+    fn spend(&mut self, effort: u64) {
+        if self.trials > 0 {
+            self.effort = self.effort.saturating_add(effort);
+        }
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            values: self.graph.values.len(),
+            nodes: self.graph.nodes.len(),
+            choices: self.graph.choices.len(),
+            bodies: self.graph.bodies.len(),
+            warnings: self.graph.warnings.len(),
+            blamed: self.blamed,
+        }
+    }
+
+    pub(super) fn rollback(&mut self, mark: Mark) {
+        self.graph.values.truncate(mark.values);
+        self.graph.nodes.truncate(mark.nodes);
+        self.graph.choices.truncate(mark.choices);
+        self.graph.bodies.truncate(mark.bodies);
+        self.graph.warnings.truncate(mark.warnings);
+        self.blamed = mark.blamed;
     }
 
     pub(super) fn known(&self, id: Option<ValueId>) -> Known {
@@ -208,6 +307,7 @@ impl<'m> Walker<'m> {
         if scope.depth > MAX_DEPTH {
             return Err(GraphError::TooDeep { limit: MAX_DEPTH });
         }
+        self.spend(size(graph));
         for tensor in &graph.initializer {
             let id = self.add(Value {
                 name: &tensor.name,
@@ -216,7 +316,7 @@ impl<'m> Walker<'m> {
                 source: Source::Initializer(tensor),
                 constant: true,
             });
-            scope.names.insert(&tensor.name, id);
+            scope.insert(&tensor.name, id);
         }
         for sparse in &graph.sparse_initializer {
             if let Some(values) = &sparse.values {
@@ -227,7 +327,7 @@ impl<'m> Walker<'m> {
                     source: Source::Sparse(values),
                     constant: true,
                 });
-                scope.names.insert(&values.name, id);
+                scope.insert(&values.name, id);
             }
         }
         let infos: HashMap<&str, &'m ValueInfoProto> =
@@ -235,7 +335,7 @@ impl<'m> Walker<'m> {
         for node in &graph.node {
             self.walk_node(node, &infos, scope)?;
         }
-        Ok(graph.output.iter().map(|output| scope.lookup(&output.name)).collect())
+        Ok(graph.output.iter().map(|output| scope.lookup(&output.name).flatten()).collect())
     }
 
     fn walk_node(
@@ -249,23 +349,24 @@ impl<'m> Walker<'m> {
         }
         let domain = canonical(&node.domain);
         let operator = find(domain, &node.op_type);
-        let function = self
-            .functions
-            .get(&(node.domain.as_str(), node.op_type.as_str(), node.overload.as_str()))
-            .copied();
+        let function = match self.functions.is_empty() {
+            true => None,
+            false => self.functions.get(&(&node.domain, &node.op_type, &node.overload)).copied(),
+        };
         let mut problem = None;
-        let inputs: Vec<Option<ValueId>> = node
-            .input
-            .iter()
-            .map(|name| {
-                let id = scope.lookup(name);
-                if id.is_none() && !name.is_empty() {
-                    problem
-                        .get_or_insert_with(|| format!("input \"{name}\" is not made by any node before it"));
-                }
-                id
-            })
-            .collect();
+        let mut read = 0;
+        let mut inputs: Vec<Option<ValueId>> = Vec::with_capacity(node.input.len());
+        for name in &node.input {
+            let id = if name.is_empty() { Some(None) } else { scope.lookup(name) };
+            if id.is_none() && problem.is_none() {
+                problem = Some(format!("input \"{name}\" is not made by any node before it"));
+            }
+            let id = id.flatten();
+            let elements = id.and_then(|id| self.graph.values.get(id)?.elements.as_ref());
+            read += elements.map_or(0, Vec::len);
+            inputs.push(id);
+        }
+        self.spend((read / ELEMENTS_A_VISIT) as u64);
         let attributes: Attributes = node
             .attribute
             .iter()
@@ -284,7 +385,7 @@ impl<'m> Walker<'m> {
             op_type: &node.op_type,
             domain,
             version: scope.opsets.get(domain).copied().unwrap_or(1),
-            scope: scope::join(&scope.path, &scope::module_path(node)),
+            scope: scope::join(&scope.path, scope::module_path(node)),
             attributes,
             inputs,
             outputs: vec![None; node.output.len()],
@@ -306,9 +407,8 @@ impl<'m> Walker<'m> {
             (_, Some(Rule::Costed(rules))) => match self.apply(index, rules) {
                 Ok(outputs) => outputs,
                 Err(error) if self.strict && !error.is_unknown() => {
-                    let name = if node.name.is_empty() { node.output.first() } else { Some(&node.name) };
                     return Err(GraphError::Node {
-                        node: name.cloned().unwrap_or_default(),
+                        node: name_of(node).to_owned(),
                         op_type: node.op_type.clone(),
                         error,
                     });
@@ -337,7 +437,9 @@ impl<'m> Walker<'m> {
 
     /// Says once that a node contradicts shapes that were only taken by default.
     fn blame_defaults(&mut self, node: &NodeProto, error: &OpError) {
-        const CODE: &str = "default-contradicted";
+        if self.blamed {
+            return;
+        }
         let defaults: Vec<String> = self
             .graph
             .bindings
@@ -345,15 +447,16 @@ impl<'m> Walker<'m> {
             .filter(|binding| binding.origin == Origin::Default)
             .map(|binding| format!("{}={}", binding.name, binding.value))
             .collect();
-        if defaults.is_empty() || self.graph.warnings.iter().any(|warning| warning.code == CODE) {
+        if defaults.is_empty() {
             return;
         }
+        self.blamed = true;
         self.graph.warnings.push(Warning {
-            code: CODE,
-            value: node.name.clone(),
+            code: "default-contradicted",
+            value: name_of(node).to_owned(),
             message: format!(
                 "{error}, with the defaults {}: --dim or --input gives other sizes",
-                defaults.join(", ")
+                some_of(&defaults)
             ),
         });
     }
@@ -389,10 +492,7 @@ impl<'m> Walker<'m> {
                         message,
                     });
                 }
-                let unranked = known.ty.tensor().is_some_and(|tensor| tensor.shape.is_none());
-                if known.ty == Type::Unknown || unranked {
-                    known.ty = declared;
-                }
+                adopt(&mut known.ty, declared);
             }
             let id = self.add(Value {
                 name,
@@ -401,7 +501,13 @@ impl<'m> Walker<'m> {
                 source: Source::Node(index),
                 constant: known.constant,
             });
-            scope.names.insert(name, id);
+            if !scope.insert(name, id) {
+                self.graph.warnings.push(Warning {
+                    code: "duplicate-name",
+                    value: name.clone(),
+                    message: "several values have this name; a node reads the last one before it".to_owned(),
+                });
+            }
             ids.push(Some(id));
         }
         if let Some(typed) = self.graph.nodes.get_mut(index) {
@@ -457,31 +563,46 @@ impl<'m> Walker<'m> {
         let defaults =
             defaults.filter_map(|proto| attribute(proto).map(|value| (proto.name.as_str(), value)));
         let attributes = given.clone().with(defaults);
+        let operands = operands.into_iter().chain(std::iter::repeat(None));
         let mut body = Scope {
-            names: function
-                .input
-                .iter()
-                .map(String::as_str)
-                .zip(operands)
-                .filter_map(|(n, id)| Some((n, id?)))
-                .collect(),
+            names: function.input.iter().map(String::as_str).zip(operands).collect(),
             parent: None,
-            opsets: opsets(&function.opset_import),
+            opsets: Rc::new(opsets(&function.opset_import)),
             attributes: Some(&attributes),
             path: scope::body_path(&path, node, &function.name),
             repeat: scope.repeat,
             trips: scope.trips,
             depth: scope.depth + 1,
         };
+        self.spend((function.input.len() + function.value_info.len() + function.node.len()) as u64);
         let infos = function.value_info.iter().map(|info| (info.name.as_str(), info)).collect();
         for node in &function.node {
             self.walk_node(node, &infos, &mut body)?;
         }
-        Ok(function.output.iter().map(|name| self.known(body.lookup(name))).collect())
+        let results: Vec<Option<ValueId>> =
+            function.output.iter().map(|name| body.lookup(name).flatten()).collect();
+        let known = results.iter().map(|id| self.known(*id)).collect();
+        let (nodes, none) = (index + 1..self.graph.nodes.len(), self.graph.values.len());
+        self.graph.bodies.push(Body { call: index, nodes, inputs: none..none, results, again: false });
+        Ok(known)
     }
+}
 
-    pub(super) fn insert<'s>(scope: &mut Scope<'s, 'm>, name: &'m str, id: ValueId) {
-        scope.names.insert(name, id);
+/// What a node is called in a message: its name or, failing that, its first output.
+pub(super) fn name_of(node: &NodeProto) -> &str {
+    if node.name.is_empty() { node.output.first().map_or("", String::as_str) } else { &node.name }
+}
+
+/// Fills what inference does not know of a type with what the model declares, unless the two disagree.
+fn adopt(ty: &mut Type, declared: Type) {
+    match (&mut *ty, declared) {
+        (Type::Unknown, declared) => *ty = declared,
+        (Type::Tensor(ours), Type::Tensor(theirs))
+            if ours.shape.is_none() && ours.element == theirs.element =>
+        {
+            ours.shape = theirs.shape;
+        }
+        _ => {}
     }
 }
 

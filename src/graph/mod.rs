@@ -17,6 +17,7 @@ pub use bind::{Binding, Origin, Request};
 pub use error::GraphError;
 pub use infer::infer;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::onnx::schema::TensorProto;
@@ -39,6 +40,8 @@ pub struct TypedGraph<'m> {
     pub outputs: Vec<ValueId>,
     /// Branches of which only one runs, and which one is not known.
     pub choices: Vec<Choice>,
+    /// The bodies that nodes run, those within others first.
+    pub bodies: Vec<Body>,
     /// What each open dimension was taken to be, and why.
     pub bindings: Vec<Binding>,
     /// What is worth telling.
@@ -85,7 +88,7 @@ pub struct TypedNode<'m> {
     /// Version of the domain's operator set.
     pub version: i64,
     /// Module path: from metadata or the node's name, below the body it stands in.
-    pub scope: String,
+    pub scope: Cow<'m, str>,
     /// Attributes, those that a function refers to resolved.
     pub attributes: Attributes<'m>,
     /// Inputs by position.
@@ -124,10 +127,27 @@ pub struct Choice {
     pub branches: Vec<Range<usize>>,
 }
 
+/// The nodes that a node runs: a branch that may be taken, a body of a loop, a function.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Body {
+    /// Index of the node that runs it.
+    pub call: usize,
+    /// Its nodes.
+    pub nodes: Range<usize>,
+    /// The values that a loop gives it anew each turn.
+    pub inputs: Range<ValueId>,
+    /// What it makes of the first outputs of the node that runs it: all of them, but for what a loop collects
+    /// from its turns.
+    pub results: Vec<Option<ValueId>>,
+    /// Whether it may run several times, one after the other.
+    pub again: bool,
+}
+
 /// Something worth telling about a model that still can be counted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Warning {
-    /// A stable word: `declared-shape`, `trip-count`.
+    /// A stable word: `declared-shape`, `default-contradicted`, `trip-count`, `duplicate-name`,
+    /// `missing-output`, `uncounted-body`.
     pub code: &'static str,
     /// The value or node it is about.
     pub value: String,

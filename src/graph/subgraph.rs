@@ -6,15 +6,15 @@
 
 use std::ops::Range;
 
-use super::infer::{Known, Scope, Walker};
-use super::{Choice, GraphError, Source, Trips, Value, ValueId, Warning, scope};
+use super::infer::{Known, Scope, Walker, name_of};
+use super::{Body, Choice, GraphError, Source, Trips, Value, ValueId, Warning, scope};
 use crate::onnx::schema::{GraphProto, NodeProto};
 use crate::ops::Attribute;
-use crate::tensor::{Dim, Scalar, TensorType, Type};
+use crate::tensor::{Dim, ElementType, Scalar, TensorType, Type};
 
-/// The most node visits that a loop's turns may take together before it is treated by what its turns
-/// have in common rather than turn by turn.
-const MAX_VISITS: usize = 200_000;
+/// The most that the turns of one loop may take together (nodes and values of the body, a turn) before it is
+/// treated by what its turns have in common rather than turn by turn.
+const MAX_VISITS: u64 = 200_000;
 
 /// The most nodes that the turns of one loop may add to the list when each turn stands on its own.
 const MAX_UNROLLED: usize = 20_000;
@@ -26,21 +26,14 @@ const MAX_JOINS: usize = 8;
 /// A trip count of this or more is how exporters say "no limit".
 const NO_LIMIT: i64 = i32::MAX as i64;
 
-/// Lengths of the lists that grow while walking, to return to after a trial.
-#[derive(Clone, Copy)]
-struct Mark {
-    values: usize,
-    nodes: usize,
-    choices: usize,
-    warnings: usize,
-}
-
 /// How a body is run.
 struct Turns<'m> {
+    /// The node that runs it.
+    call: usize,
     body: &'m GraphProto,
     path: String,
-    /// How many turns, if that is known or bounded.
-    count: Option<u64>,
+    /// How many turns.
+    count: Dim,
     /// Inputs of the body before the carried values: iteration number and condition for Loop.
     lead: Lead,
     /// Types of the slices of scanned inputs, which follow the carried values.
@@ -69,8 +62,8 @@ impl<'m> Walker<'m> {
         let operands: Vec<Option<ValueId>> =
             self.graph.nodes.get(index).map(|typed| typed.inputs.clone()).unwrap_or_default();
         match node.op_type.as_str() {
-            "If" => self.walk_if(node, &operands, scope),
-            "Loop" => self.walk_loop(node, &operands, scope),
+            "If" => self.walk_if(index, node, &operands, scope),
+            "Loop" => self.walk_loop(index, node, &operands, scope),
             "Scan" => self.walk_scan(index, node, &operands, scope),
             other => {
                 if let Some(typed) = self.graph.nodes.get_mut(index) {
@@ -83,12 +76,12 @@ impl<'m> Walker<'m> {
     }
 
     fn warn(&mut self, code: &'static str, node: &NodeProto, message: String) {
-        let value = if node.name.is_empty() { node.output.first() } else { Some(&node.name) };
-        self.graph.warnings.push(Warning { code, value: value.cloned().unwrap_or_default(), message });
+        self.graph.warnings.push(Warning { code, value: name_of(node).to_owned(), message });
     }
 
     fn walk_if(
         &mut self,
+        index: usize,
         node: &'m NodeProto,
         operands: &[Option<ValueId>],
         scope: &Scope<'_, 'm>,
@@ -98,90 +91,130 @@ impl<'m> Walker<'m> {
             Some([Scalar::Bool(taken)]) => Some(*taken),
             _ => None,
         };
-        let branches: Vec<(&str, bool, &'m GraphProto)> = [("then_branch", true), ("else_branch", false)]
-            .into_iter()
-            .filter_map(|(name, when)| Some((name, when, body(node, name)?)))
-            .collect();
-        // A branch that contradicts the shapes it sees cannot be the one that runs.
-        let mut possible = vec![];
-        for (name, when, branch) in &branches {
-            let runs = match taken {
-                Some(taken) => taken == *when,
-                None => self.try_branch(branch, scope.body(scope::body_path(&scope.path, node, name)))?,
-            };
-            possible.push(runs);
-        }
-        if !possible.contains(&true) {
-            possible.fill(true);
-        }
-        let mut ranges: Vec<Range<usize>> = vec![];
-        let mut results: Vec<Vec<Known>> = vec![];
-        for ((name, _, branch), runs) in branches.iter().zip(possible) {
-            let start = self.graph.nodes.len();
+        let mut runs: Vec<(Range<usize>, Vec<Known>)> = vec![];
+        let mut others: Vec<(&str, &'m GraphProto)> = vec![];
+        let mut refused = None;
+        for (name, when) in [("then_branch", true), ("else_branch", false)] {
+            let Some(branch) = body(node, name) else { continue };
             let mut inner = scope.body(scope::body_path(&scope.path, node, name));
-            if runs {
-                let outputs = self.walk_graph(branch, &mut inner)?;
-                results.push(outputs.into_iter().map(|id| self.known(id)).collect());
-                ranges.push(start..self.graph.nodes.len());
-            } else {
-                inner.repeat = 0;
-                self.leniently(|walker| walker.walk_graph(branch, &mut inner))?;
+            let start = self.graph.nodes.len();
+            let walked = match taken {
+                Some(taken) if taken == when => Ok(self.walk_body(index, branch, &mut inner)?),
+                Some(_) => {
+                    others.push((name, branch));
+                    continue;
+                }
+                None => self.try_branch(index, branch, inner)?,
+            };
+            match walked {
+                Ok(outputs) => runs.push((start..self.graph.nodes.len(), outputs)),
+                Err(error) => {
+                    others.push((name, branch));
+                    refused.get_or_insert(error);
+                }
             }
         }
-        if ranges.len() > 1 {
-            self.graph.choices.push(Choice { branches: ranges });
+        // A branch that contradicts the shapes it sees cannot be the one that runs, unless both do.
+        let may_run = match refused {
+            Some(error) if runs.is_empty() && self.is_strict() => return Err(error),
+            Some(_) => runs.is_empty(),
+            None => false,
+        };
+        for (name, branch) in others {
+            let mut inner = scope.body(scope::body_path(&scope.path, node, name));
+            if may_run {
+                let start = self.graph.nodes.len();
+                let outputs = self.walk_body(index, branch, &mut inner)?;
+                runs.push((start..self.graph.nodes.len(), outputs));
+            } else {
+                inner.repeat = 0;
+                if taken.is_some() {
+                    self.untold(|walker| walker.leniently(|walker| walker.walk_graph(branch, &mut inner)))?;
+                } else {
+                    // If it is a default that the branch contradicts, that chose for the user.
+                    self.leniently(|walker| walker.walk_graph(branch, &mut inner))?;
+                }
+            }
         }
-        let mut results = results.into_iter();
-        let first = results.next().unwrap_or_default();
-        let mut outputs: Vec<Known> =
-            results.fold(first, |a, b| a.iter().zip(&b).map(|(a, b)| a.join(b)).collect());
+        if runs.len() > 1 {
+            let branches = runs.iter().map(|(range, _)| range.clone()).collect();
+            self.graph.choices.push(Choice { branches });
+        }
+        let outputs = runs.into_iter().map(|(_, outputs)| outputs);
+        let mut outputs = outputs.reduce(|a, b| join(&a, &b)).unwrap_or_default();
         for output in &mut outputs {
             output.constant &= condition.constant && taken.is_some();
         }
         Ok(outputs)
     }
 
-    /// Whether the nodes of a branch fit the shapes they see. Leaves nothing behind.
-    fn try_branch(&mut self, branch: &'m GraphProto, mut inner: Scope<'_, 'm>) -> Result<bool, GraphError> {
+    /// Walks a branch that may be the one that runs; where a node contradicts the shapes it sees, that error,
+    /// and nothing is left behind.
+    fn try_branch(
+        &mut self,
+        index: usize,
+        branch: &'m GraphProto,
+        mut inner: Scope<'_, 'm>,
+    ) -> Result<Result<Vec<Known>, GraphError>, GraphError> {
+        if !self.may_try() {
+            return Ok(Ok(self.walk_body(index, branch, &mut inner)?));
+        }
         let mark = self.mark();
-        let fits = match self.strictly(|walker| walker.walk_graph(branch, &mut inner)) {
-            Ok(_) => true,
-            Err(GraphError::Node { .. }) => false,
-            Err(other) => return Err(other),
-        };
-        self.rollback(mark);
-        Ok(fits)
+        match self.trying(|walker| walker.strictly(|walker| walker.walk_body(index, branch, &mut inner))) {
+            Err(error @ GraphError::Node { .. }) => {
+                self.rollback(mark);
+                Ok(Err(error))
+            }
+            outcome => Ok(Ok(outcome?)),
+        }
+    }
+
+    /// Walks a branch and records it as the body of the node at `call`.
+    fn walk_body(
+        &mut self,
+        call: usize,
+        branch: &'m GraphProto,
+        inner: &mut Scope<'_, 'm>,
+    ) -> Result<Vec<Known>, GraphError> {
+        let (node, value) = (self.graph.nodes.len(), self.graph.values.len());
+        let results = self.walk_graph(branch, inner)?;
+        let known = results.iter().map(|id| self.known(*id)).collect();
+        let nodes = node..self.graph.nodes.len();
+        self.graph.bodies.push(Body { call, nodes, inputs: value..value, results, again: false });
+        Ok(known)
     }
 
     fn walk_loop(
         &mut self,
+        index: usize,
         node: &'m NodeProto,
         operands: &[Option<ValueId>],
         scope: &Scope<'_, 'm>,
     ) -> Result<Vec<Known>, GraphError> {
         let Some(body) = body(node, "body") else { return Ok(vec![]) };
         let limit = match operands.first().copied().flatten() {
-            None => None,
+            None => Dim::Unknown,
             id => match self.known(id).elements.as_deref() {
-                Some([Scalar::Int(n)]) if *n < NO_LIMIT => Some(u64::try_from(*n).unwrap_or(0)),
-                Some([Scalar::AtMost(n)]) => Some(*n),
-                _ => None,
+                Some([Scalar::Int(n)]) if *n < NO_LIMIT => Dim::Exact(u64::try_from(*n).unwrap_or(0)),
+                Some([Scalar::AtMost(n)]) => Dim::AtMost(*n),
+                _ => Dim::Unknown,
             },
         };
-        let enters = match operands.get(1).copied().flatten() {
-            None => Some(true),
-            id => self
-                .known(id)
-                .elements
-                .as_deref()
-                .and_then(|value| value.first())
-                .and_then(|value| value.bool()),
+        let count = match operands.get(1).copied().flatten() {
+            None => limit,
+            id => match self.known(id).elements.as_deref() {
+                Some([Scalar::Bool(true)]) => limit,
+                Some([Scalar::Bool(false)]) => Dim::Exact(0),
+                // It may not even begin.
+                _ => limit.bound().map_or(Dim::Unknown, Dim::AtMost),
+            },
         };
         let carried: Vec<Known> = operands.iter().skip(2).map(|id| self.known(*id)).collect();
         let turns = Turns {
+            call: index,
             body,
             path: scope::body_path(&scope.path, node, "body"),
-            count: if enters == Some(false) { Some(0) } else { limit },
+            count,
             lead: Lead::Loop,
             slices: vec![],
             skip: 1,
@@ -234,9 +267,10 @@ impl<'m> Walker<'m> {
         }
         let carried = states.iter().map(|id| self.known(*id)).collect();
         let turns = Turns {
+            call: index,
             body,
             path: scope::body_path(&scope.path, node, "body"),
-            count: count.and_then(Dim::bound),
+            count: count.unwrap_or(Dim::Unknown),
             lead: Lead::Scan,
             slices,
             skip: 0,
@@ -270,14 +304,11 @@ impl<'m> Walker<'m> {
         for known in &mut carried {
             known.constant = false;
         }
-        let visits = turns
-            .count
-            .and_then(|count| usize::try_from(count).ok()?.checked_mul(turns.body.node.len().max(1)));
-        match turns.count {
-            Some(count) if visits.is_some_and(|visits| visits <= MAX_VISITS) => {
-                self.run_each(node, &turns, count, carried, scope)
-            }
-            _ => self.run_joined(node, &turns, carried, scope),
+        let visits = turns.count.bound().and_then(|count| count.checked_mul(size(turns.body)));
+        if visits.is_some_and(|visits| visits <= MAX_VISITS) {
+            self.run_each(node, &turns, carried, scope)
+        } else {
+            self.run_joined(node, &turns, carried, scope)
         }
     }
 
@@ -285,32 +316,30 @@ impl<'m> Walker<'m> {
         &mut self,
         node: &'m NodeProto,
         turns: &Turns<'m>,
-        count: u64,
         carried: Vec<Known>,
         scope: &Scope<'_, 'm>,
     ) -> Result<Vec<Known>, GraphError> {
-        let mut entered = vec![];
+        let count = turns.count.bound().unwrap_or(0);
+        let mut early = if turns.count.exact().is_some() { Trips::Exact } else { Trips::AtMost };
+        let mut entered: Vec<Vec<Known>> = vec![];
         let mut state = carried;
-        let mut stacked: Vec<Known> = vec![];
+        let mut stacked: Option<Vec<Known>> = None;
         let mut done = 0;
-        let mut early = Trips::Exact;
         while done < count {
-            let mark = self.mark();
-            let mut inner = scope.body(turns.path.clone());
-            let outputs = self.turn(turns, Some(done), &state, &mut inner)?;
-            self.rollback(mark);
-            entered.push(std::mem::take(&mut state));
+            if !self.may_try() {
+                let start = entered.into_iter().next().unwrap_or(state);
+                return self.run_joined(node, turns, start, scope);
+            }
+            let outputs = self.trial(|walker| {
+                walker.turn(turns, Some(done), &state, &mut scope.body(turns.path.clone()))
+            })?;
             done += 1;
-            let (condition, next, scans) = split(outputs, turns, entered.last().map_or(0, Vec::len));
-            state = next;
-            stacked = if stacked.is_empty() {
-                scans
-            } else {
-                stacked.iter().zip(&scans).map(|(a, b)| a.join(b)).collect()
-            };
-            match condition.and_then(|known| known.elements).as_deref() {
-                Some([Scalar::Bool(false)]) => break,
-                Some([Scalar::Bool(true)]) => {}
+            let (condition, next, slices) = split(outputs, turns, state.len());
+            entered.push(std::mem::replace(&mut state, next));
+            stacked = Some(stacked.map_or_else(|| slices.clone(), |all| join(&all, &slices)));
+            match condition {
+                Some(Scalar::Bool(true)) => {}
+                Some(Scalar::Bool(false)) => break,
                 _ if turns.lead == Lead::Scan => {}
                 _ => early = Trips::AtMost,
             }
@@ -320,18 +349,21 @@ impl<'m> Walker<'m> {
             [a, b] => same_types(a, b),
             _ => true,
         });
-        if settled || entered.is_empty() {
-            let joined = match entered.split_first() {
-                Some((first, rest)) => rest
-                    .iter()
-                    .fold(first.clone(), |all, turn| all.iter().zip(turn).map(|(a, b)| a.join(b)).collect()),
-                None => state.clone(),
-            };
+        let joined = entered
+            .iter()
+            .skip(1)
+            .fold(entered.first().cloned(), |all, turn| all.map(|all| join(&all, turn)));
+        let outcome = match &joined {
+            // The loop may have stopped before any turn.
+            Some(joined) if early == Trips::AtMost => join(&state, joined),
+            _ => state.clone(),
+        };
+        if settled {
             let mut inner = scope.body(turns.path.clone());
             inner.repeat = scope.repeat.saturating_mul(done);
             inner.trips = scope.trips.max(early);
             let only = if done == 1 { Some(0) } else { None };
-            self.turn(turns, only, &joined, &mut inner)?;
+            self.turn(turns, only, joined.as_ref().unwrap_or(&state), &mut inner)?;
         } else if entered.len().saturating_mul(turns.body.node.len()) > MAX_UNROLLED {
             let start = entered.into_iter().next().unwrap_or_default();
             return self.run_joined(node, turns, start, scope);
@@ -343,13 +375,8 @@ impl<'m> Walker<'m> {
             }
         }
         let length = if early == Trips::Exact { Dim::Exact(done) } else { Dim::AtMost(done) };
-        if early == Trips::AtMost {
-            // The loop may have stopped after any turn.
-            for (known, first) in state.iter_mut().zip(entered.first().into_iter().flatten()) {
-                *known = known.join(first);
-            }
-        }
-        Ok(state.into_iter().chain(stacked.into_iter().map(|slice| stack(slice, length))).collect())
+        let slices = stacked.unwrap_or_default().into_iter().map(|slice| stack(slice, length));
+        Ok(outcome.into_iter().chain(slices).collect())
     }
 
     fn run_joined(
@@ -360,43 +387,44 @@ impl<'m> Walker<'m> {
         scope: &Scope<'_, 'm>,
     ) -> Result<Vec<Known>, GraphError> {
         let mut state = carried;
-        for attempt in 0..MAX_JOINS {
-            let mark = self.mark();
-            let mut inner = scope.body(turns.path.clone());
-            let outputs = self.turn(turns, None, &state, &mut inner)?;
-            self.rollback(mark);
-            let (_, next, _) = split(outputs, turns, state.len());
-            let joined: Vec<Known> = if attempt + 1 == MAX_JOINS {
-                state.iter().map(|_| Known::UNKNOWN).collect()
-            } else {
-                state.iter().zip(&next).map(|(a, b)| loosen(a.join(b), &a.ty)).collect()
-            };
+        // Whether every turn is known to lead to the next.
+        let mut goes_on = turns.lead == Lead::Scan;
+        for attempt in 1..=MAX_JOINS {
+            if attempt == MAX_JOINS || !self.may_try() {
+                state.fill(Known::UNKNOWN);
+                break;
+            }
+            let outputs =
+                self.trial(|walker| walker.turn(turns, None, &state, &mut scope.body(turns.path.clone())))?;
+            let (condition, next, _) = split(outputs, turns, state.len());
+            let joined: Vec<Known> = state.iter().zip(&next).map(|(a, b)| loosen(a.join(b), &a.ty)).collect();
             if joined == state {
+                goes_on |= condition == Some(Scalar::Bool(true));
                 break;
             }
             state = joined;
         }
+        let length = match turns.count {
+            Dim::Exact(count) if !goes_on => Dim::AtMost(count),
+            count => count,
+        };
         let mut inner = scope.body(turns.path.clone());
-        match turns.count {
-            Some(count) => {
+        match length {
+            Dim::Exact(count) | Dim::AtMost(count) => {
+                let early = if length.exact().is_some() { Trips::Exact } else { Trips::AtMost };
                 inner.repeat = scope.repeat.saturating_mul(count);
-                inner.trips = scope.trips.max(Trips::AtMost);
+                inner.trips = scope.trips.max(early);
             }
-            None => {
+            Dim::Unknown => {
                 inner.trips = Trips::Unknown;
                 let message = "how often the body runs depends on data: counted as one turn".to_owned();
                 self.warn("trip-count", node, message);
             }
         }
         let outputs = self.turn(turns, None, &state, &mut inner)?;
-        let (_, next, scans) = split(outputs, turns, state.len());
-        let length = turns.count.map_or(Dim::Unknown, Dim::AtMost);
-        Ok(next
-            .iter()
-            .zip(&state)
-            .map(|(a, b)| a.join(b))
-            .chain(scans.into_iter().map(|slice| stack(slice, length)))
-            .collect())
+        let (_, next, slices) = split(outputs, turns, state.len());
+        let slices = slices.into_iter().map(|slice| stack(slice, length));
+        Ok(join(&next, &state).into_iter().chain(slices).collect())
     }
 
     /// One turn of a body: its inputs, its nodes; what is known of its outputs.
@@ -414,14 +442,12 @@ impl<'m> Walker<'m> {
         };
         let lead = match turns.lead {
             Lead::Loop => vec![
-                scalar(
-                    crate::tensor::ElementType::Int64,
-                    iteration.and_then(|n| i64::try_from(n).ok()).map(Scalar::Int),
-                ),
-                scalar(crate::tensor::ElementType::Bool, Some(Scalar::Bool(true))),
+                scalar(ElementType::Int64, iteration.and_then(|n| i64::try_from(n).ok()).map(Scalar::Int)),
+                scalar(ElementType::Bool, Some(Scalar::Bool(true))),
             ],
             Lead::Scan => vec![],
         };
+        let first = self.graph.values.len();
         let inputs = lead.into_iter().chain(carried.iter().cloned()).chain(turns.slices.iter().cloned());
         for (info, known) in turns.body.input.iter().zip(inputs) {
             let id = self.add(Value {
@@ -431,26 +457,20 @@ impl<'m> Walker<'m> {
                 source: Source::Input,
                 constant: known.constant,
             });
-            Self::insert(inner, &info.name, id);
+            inner.insert(&info.name, id);
         }
-        let outputs = self.walk_graph(turns.body, inner)?;
-        Ok(outputs.into_iter().map(|id| self.known(id)).collect())
-    }
-
-    fn mark(&self) -> Mark {
-        Mark {
-            values: self.graph.values.len(),
-            nodes: self.graph.nodes.len(),
-            choices: self.graph.choices.len(),
-            warnings: self.graph.warnings.len(),
-        }
-    }
-
-    fn rollback(&mut self, mark: Mark) {
-        self.graph.values.truncate(mark.values);
-        self.graph.nodes.truncate(mark.nodes);
-        self.graph.choices.truncate(mark.choices);
-        self.graph.warnings.truncate(mark.warnings);
+        let inputs = first..self.graph.values.len();
+        let start = self.graph.nodes.len();
+        let results = self.walk_graph(turns.body, inner)?;
+        let known = results.iter().map(|id| self.known(*id)).collect();
+        self.graph.bodies.push(Body {
+            call: turns.call,
+            nodes: start..self.graph.nodes.len(),
+            inputs,
+            results: results.into_iter().skip(turns.skip).take(carried.len()).collect(),
+            again: iteration.is_none(),
+        });
+        Ok(known)
     }
 }
 
@@ -462,10 +482,22 @@ fn body<'m>(node: &'m NodeProto, name: &str) -> Option<&'m GraphProto> {
         .and_then(|attribute| attribute.g.as_deref())
 }
 
-/// Outputs of a turn: condition (Loop only), carried values, slices of scanned outputs.
-fn split(outputs: Vec<Known>, turns: &Turns, carried: usize) -> (Option<Known>, Vec<Known>, Vec<Known>) {
+/// What a walk of a body touches once: its nodes and the values that it declares or is given.
+pub(super) fn size(body: &GraphProto) -> u64 {
+    let values = body.input.len() + body.output.len() + body.value_info.len();
+    (1 + body.node.len() + body.initializer.len() + body.sparse_initializer.len() + values) as u64
+}
+
+/// What is known where either list of values may stand.
+fn join(a: &[Known], b: &[Known]) -> Vec<Known> {
+    a.iter().zip(b).map(|(a, b)| a.join(b)).collect()
+}
+
+/// Outputs of a turn: the condition (Loop only) if it is known, carried values, slices of scanned outputs.
+fn split(outputs: Vec<Known>, turns: &Turns, carried: usize) -> (Option<Scalar>, Vec<Known>, Vec<Known>) {
     let mut outputs = outputs.into_iter();
     let condition = if turns.skip == 1 { outputs.next() } else { None };
+    let condition = condition.and_then(|known| known.elements).and_then(|value| value.first().copied());
     let state = outputs.by_ref().take(carried).collect();
     (condition, state, outputs.collect())
 }

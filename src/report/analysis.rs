@@ -157,7 +157,7 @@ pub struct Figures {
     /// Strings processed; not in `flops`.
     pub str: u64,
     /// Elements of constants in weight positions, normalisation statistics included. A tensor that several
-    /// layers use counts once, where it is first used.
+    /// layers use counts once, where it is first used; whether that layer runs makes no difference.
     pub params: u64,
     /// Of `params`, means and variances of normalisation: kept for inference, not trained.
     pub norm_stats: u64,
@@ -187,11 +187,12 @@ pub struct Totals {
     /// The most bytes that activations take at once, nodes run in the file's order; null where a size has
     /// no bound.
     pub peak_activation_bytes: Option<u64>,
-    /// Whether every node that runs is counted. If not, all sums are lower bounds.
+    /// Whether every node that runs is counted, as often as it runs. If not, all sums are lower bounds. Of the
+    /// branches of a choice that depends on the data, the one with the most FLOPs runs.
     pub complete: bool,
     /// Nodes, those of bodies and functions included.
     pub nodes: u64,
-    /// Nodes whose cost is known.
+    /// Nodes whose cost is known: also those that are folded, that only run a body, or that do not run.
     pub costed_nodes: u64,
 }
 
@@ -212,7 +213,7 @@ pub struct Layer<'a> {
     pub outputs: Vec<Tensor<'a>>,
     /// Whether it is computable from constants alone: it costs nothing at inference.
     pub folded: bool,
-    /// How often it runs; 0 in a branch that is not taken.
+    /// How often it runs; 0 in a branch that is not taken, or that is not the one that counts.
     pub repeat: u64,
     /// What it costs.
     #[serde(flatten)]
@@ -233,7 +234,8 @@ pub enum LayerConfidence {
     Formula,
     /// They are upper bounds: the work depends on the data.
     Bound,
-    /// A size depends on the data: they are those of the largest size.
+    /// A size depends on the data, and they are those of the largest size; or how often the layer runs does,
+    /// without a bound, and they are those of one run.
     DataDependent,
     /// The cost is not known: see `uncosted`.
     Unknown,
@@ -283,7 +285,8 @@ pub struct Uncosted<'a> {
 /// Something worth telling about a model that still was counted.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Warning<'a> {
-    /// A word for programs: `declared-shape`, `trip-count`, `no-estimate`.
+    /// A word for programs: `declared-shape`, `default-contradicted`, `trip-count`, `duplicate-name`,
+    /// `missing-output`, `uncounted-body`, `no-estimate`.
     pub code: &'a str,
     /// The value, node or device that it is about.
     pub value: &'a str,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::Subject;
 use super::fields::Field;
 use crate::cost::{self, By, CostError, LayerCost};
+use crate::ops::Confidence;
 use crate::units::Seconds;
 
 /// A layer, or layers summed.
@@ -65,6 +66,11 @@ pub fn select<'a>(subject: &Subject<'a>, selection: &Selection) -> Result<Rows<'
     let top = selection.top.filter(|top| rows.len() > top.saturating_add(1)).unwrap_or(rows.len());
     let left_out = rows.split_off(top.min(rows.len()));
     let rest = if left_out.is_empty() { None } else { Some(summed(subject, &left_out)?) };
+    let mut all_costs = cost::sum(&subject.cost.layers)?;
+    if !subject.cost.totals.complete {
+        // Also where each layer is counted, but one runs an unknown number of times.
+        all_costs.counts.confidence = Confidence::Unknown;
+    }
     let all: Vec<usize> = (0..subject.cost.layers.len()).collect();
     let total = Row {
         name: "total".into(),
@@ -72,7 +78,7 @@ pub fn select<'a>(subject: &Subject<'a>, selection: &Selection) -> Result<Rows<'
         layers: all.len(),
         node: None,
         time: time(subject, &all),
-        cost: Cow::Owned(cost::sum(&subject.cost.layers)?),
+        cost: Cow::Owned(all_costs),
     };
     Ok(Rows { shown: rows, rest, total })
 }

@@ -1,5 +1,6 @@
 //! The first screen of a model: facts from the file, then estimates, then its layers, then what is missing.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::analysis::{opsets, warnings};
@@ -40,6 +41,8 @@ pub struct Layout {
 
 /// The most warnings, and kinds of uncosted nodes, of a screen that is not verbose.
 const SHOWN: usize = 5;
+/// The most dimensions of a screen that is not verbose.
+const BINDINGS: usize = 20;
 /// Columns of a label.
 const LABEL: usize = 13;
 
@@ -196,7 +199,8 @@ fn about(subject: &Subject) -> String {
     parts.join(" · ")
 }
 
-/// Dimensions that the user or a default fixed, one by one; those that the model fixes, as their number.
+/// Dimensions that the user or a default fixed, one by one as long as they are few; those that the model
+/// fixes, as their number.
 fn bindings(subject: &Subject, detail: Detail) -> Vec<String> {
     let mut parts = vec![];
     let mut fixed = 0;
@@ -211,6 +215,12 @@ fn bindings(subject: &Subject, detail: Detail) -> Vec<String> {
             }
         };
         parts.push(format!("{}={}{origin}", visible(&binding.name), binding.value));
+    }
+    let most = if detail == Detail::Verbose { usize::MAX } else { BINDINGS };
+    let hidden = parts.len().saturating_sub(most);
+    if hidden > 0 {
+        parts.truncate(most);
+        parts.push(format!("… {hidden} more (-v shows all)"));
     }
     if fixed > 0 {
         parts.push(format!("{} fixed by the model", plural(fixed, "dimension", "dimensions")));
@@ -340,20 +350,20 @@ fn assumptions(prediction: &Prediction, detail: Detail) -> Vec<String> {
 
 /// Nodes that are not counted, by operator and reason; then warnings.
 fn missing(subject: &Subject, detail: Detail) -> Vec<String> {
-    let mut kinds: Vec<(String, &str, u64)> = vec![];
+    // By the first node of each.
+    let mut kinds: HashMap<(&str, &str, &str), (usize, u64)> = HashMap::new();
     for uncosted in &subject.cost.uncosted {
         let Some(node) = subject.graph.nodes.get(uncosted.node) else { continue };
-        let operator = operator_name(node.domain, node.op_type);
-        match kinds.iter_mut().find(|(op, reason, _)| *op == operator && *reason == uncosted.reason) {
-            Some((_, _, nodes)) => *nodes += 1,
-            None => kinds.push((operator, &uncosted.reason, 1)),
-        }
+        kinds.entry((node.domain, node.op_type, &uncosted.reason)).or_insert((uncosted.node, 0)).1 += 1;
     }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by_key(|(_, (first, _))| *first);
+    let kinds = kinds.into_iter().map(|((domain, op_type, reason), (_, nodes))| {
+        let operator = operator_name(domain, op_type);
+        format!("not counted: {nodes} × {}: {}", visible(&operator), visible(reason))
+    });
+    let kinds: Vec<String> = kinds.collect();
     let most = if detail == Detail::Verbose { usize::MAX } else { SHOWN };
-    let kinds: Vec<String> = kinds
-        .iter()
-        .map(|(op, reason, nodes)| format!("not counted: {nodes} × {}: {}", visible(op), visible(reason)))
-        .collect();
     let warnings: Vec<String> = match detail {
         Detail::Quiet => vec![],
         _ => warnings(subject)

@@ -67,6 +67,7 @@ pub fn node(op_type: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
 pub trait With {
     fn int(self, name: &str, value: i64) -> Self;
     fn ints(self, name: &str, values: &[i64]) -> Self;
+    fn floats(self, name: &str, values: &[f32]) -> Self;
     fn text(self, name: &str, value: &str) -> Self;
     fn graph(self, name: &str, graph: GraphProto) -> Self;
     fn tensor(self, name: &str, tensor: TensorProto) -> Self;
@@ -86,6 +87,12 @@ impl With for NodeProto {
 
     fn ints(mut self, name: &str, values: &[i64]) -> Self {
         self.attribute.push(AttributeProto { ints: values.to_vec(), ..attribute(name, AttributeType::Ints) });
+        self
+    }
+
+    fn floats(mut self, name: &str, values: &[f32]) -> Self {
+        self.attribute
+            .push(AttributeProto { floats: values.to_vec(), ..attribute(name, AttributeType::Floats) });
         self
     }
 
