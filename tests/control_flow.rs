@@ -398,3 +398,40 @@ fn an_input_that_the_call_of_a_function_leaves_out_is_left_out_inside() {
     assert!(cost.totals.complete, "{:?}", cost.uncosted);
     assert_eq!((cost.totals.counts.macs, cost.totals.counts.alu), (1024, 0), "no bias is added");
 }
+
+#[test]
+fn nodes_in_any_order_count_the_same() {
+    let nodes = vec![
+        node("MatMul", &["b", "w"], &["y"]),
+        node("Relu", &["a"], &["b"]),
+        node("Relu", &["x"], &["a"]),
+    ];
+    let unsorted = model(graph(
+        vec![float("x", &[N(4), N(16)])],
+        vec![weight("w", Float32, &[16, 16])],
+        nodes,
+        vec![untyped("y")],
+    ));
+    assert_eq!(macs(&unsorted), 1024);
+}
+
+#[test]
+fn a_scan_of_opset_8_runs_its_body_for_each_sample_of_a_batch() {
+    let body = graph(
+        vec![untyped("state"), untyped("row")],
+        vec![],
+        vec![node("Add", &["state", "row"], &["sum"]), node("MatMul", &["sum", "w"], &["scan_out"])],
+        vec![untyped("sum"), untyped("scan_out")],
+    );
+    let mut batched = model(graph(
+        vec![float("start", &[N(2), N(1), N(16)]), float("xs", &[N(2), N(5), N(1), N(16)])],
+        vec![weight("w", Float32, &[16, 8])],
+        vec![node("Scan", &["", "start", "xs"], &["last", "all"]).int("num_scan_inputs", 1).graph("body", body)],
+        vec![untyped("last"), untyped("all")],
+    ));
+    batched.opset_import[0].version = 8;
+    assert_eq!(macs(&batched), 2 * 5 * 16 * 8);
+    let (typed, _) = analyze(&batched);
+    assert_eq!(shape(&typed, "all"), r#"["2", "5", "1", "8"]"#);
+    assert_eq!(shape(&typed, "last"), r#"["2", "1", "16"]"#);
+}

@@ -332,7 +332,7 @@ impl Writer<'_> {
         let estimated = !subject.predictions.is_empty();
         let convention = Convention::from(options.convention);
         let by = options.by.into();
-        let whole = options.all || self.format == Format::Csv;
+        let whole = options.all || (self.format == Format::Csv && options.top.is_none());
         let key = match (whole, by, estimated) {
             (true, None, _) => "order",
             (_, _, true) => "time_s",

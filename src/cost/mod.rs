@@ -64,6 +64,8 @@ pub struct Totals {
     pub counts: Counts,
     /// `2·macs + alu + div + trans`.
     pub flops: u64,
+    /// Of `flops`, those of layers whose count is an upper bound: their sizes or turns depend on data.
+    pub bounded_flops: u64,
     /// Operations of constant-folded nodes, in no other figure: a runtime does them once, before the
     /// first inference.
     pub folded: Counts,
@@ -105,7 +107,13 @@ pub fn count(graph: &TypedGraph) -> Result<ModelCost, CostError> {
         .iter()
         .enumerate()
         .map(|(index, node)| match layer(graph, node) {
-            Ok(cost) => cost,
+            Ok(cost) => {
+                if cost.counts.confidence == Confidence::Unknown {
+                    let reason = "a part of its work is not known, and left out".to_owned();
+                    uncosted.push(Uncosted { node: index, reason });
+                }
+                cost
+            }
             Err(reason) => {
                 uncosted.push(Uncosted { node: index, reason });
                 LayerCost { repeat: node.repeat, counts: unknown(), ..LayerCost::default() }
@@ -242,15 +250,18 @@ impl Seen {
     }
 }
 
-/// Bytes moved of one operand. Strings have no size before they are read and count as none.
+/// Bytes moved of one operand. Strings and dictionaries have no size before they are read and count as none.
 fn size(ty: &Type, part: Option<&Bytes>, what: &'static str) -> Result<u64, OpError> {
     if let Some(Bytes::Part(bytes)) = part {
         return Ok(*bytes);
     }
-    if ty.tensor().is_some_and(|tensor| tensor.element == ElementType::String) {
-        return Ok(0);
+    match ty {
+        Type::Tensor(tensor) if tensor.element == ElementType::String => Ok(0),
+        Type::Map(..) => Ok(0),
+        Type::Sequence(element, _) if matches!(**element, Type::Map(..)) => Ok(0),
+        Type::Tensor(tensor) => tensor.bytes().bound().ok_or_else(|| OpError::no_size(tensor, what)),
+        _ => ty.bytes().bound().ok_or(OpError::UnknownSize(what)),
     }
-    ty.bytes().bound().ok_or(OpError::UnknownSize(what))
 }
 
 /// Of branches of which one runs, the one with the most FLOPs is counted: the first of those, if several are
@@ -293,6 +304,9 @@ fn total(graph: &TypedGraph, layers: &[LayerCost]) -> Result<Totals, CostError> 
         add(&mut totals.bytes_read, layer.bytes_read)?;
         add(&mut totals.bytes_weights, layer.bytes_weights)?;
         add(&mut totals.bytes_written, layer.bytes_written)?;
+        if matches!(layer.counts.confidence, Confidence::Bound | Confidence::DataDependent) {
+            add(&mut totals.bounded_flops, layer.counts.flops().map_err(|_| CostError)?)?;
+        }
         if let Some((types, macs)) = macs_by_type(&layer.counts) {
             add(totals.macs_by_type.entry(types).or_default(), macs)?;
         }

@@ -7,6 +7,7 @@ use super::bind::{bind, inputs_of};
 use super::constant::{attribute, declared, elements, sparse_type, tensor_type};
 use super::declared::disagreement;
 use super::error::some_of;
+use super::order::execution_order;
 use super::subgraph::size;
 use super::{
     Body, GraphError, Origin, Request, Source, Trips, TypedGraph, TypedNode, Value, ValueId, Warning, scope,
@@ -332,7 +333,7 @@ impl<'m> Walker<'m> {
         }
         let infos: HashMap<&str, &'m ValueInfoProto> =
             graph.value_info.iter().chain(&graph.output).map(|info| (info.name.as_str(), info)).collect();
-        for node in &graph.node {
+        for node in execution_order(graph).into_iter().filter_map(|position| graph.node.get(position)) {
             self.walk_node(node, &infos, scope)?;
         }
         Ok(graph.output.iter().map(|output| scope.lookup(&output.name).flatten()).collect())

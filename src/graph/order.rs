@@ -73,7 +73,10 @@ fn each_name<'a>(node: &'a NodeProto, f: &mut impl FnMut(&'a str)) {
     let mut open = vec![node];
     while let Some(node) = open.pop() {
         node.input.iter().filter(|name| !name.is_empty()).for_each(|name| f(name));
-        let bodies = node.attribute.iter().flat_map(|attribute| attribute.g.as_deref().into_iter().chain(&attribute.graphs));
+        let bodies = node
+            .attribute
+            .iter()
+            .flat_map(|attribute| attribute.g.as_deref().into_iter().chain(&attribute.graphs));
         for body in bodies {
             body.output.iter().for_each(|output| f(&output.name));
             open.extend(&body.node);

@@ -242,11 +242,14 @@ impl<'m> Walker<'m> {
         };
         let axes = ints("scan_input_axes");
         let output_axes = ints("scan_output_axes");
-        // Scan-8 has a leading input for sequence lengths, and a batch dimension before the scanned one.
-        let (lead, default_axis) = if version < 9 { (1, 1) } else { (0, 0) };
+        // Scan-8 has a leading input for sequence lengths, and a batch dimension before all others: its body
+        // sees one sample at a time.
+        let batched = version < 9;
+        let (lead, default_axis) = if batched { (1, 1) } else { (0, 0) };
         let operands = operands.get(lead..).unwrap_or_default();
         let (states, scans) = operands.split_at(operands.len().saturating_sub(scanned));
         let mut count: Option<Dim> = None;
+        let mut batch = Dim::Exact(1);
         let mut slices = vec![];
         for (position, id) in scans.iter().enumerate() {
             let known = self.known(*id);
@@ -257,15 +260,23 @@ impl<'m> Walker<'m> {
                 let place = usize::try_from(if axis < 0 { axis.saturating_add(rank) } else { axis }).ok();
                 if let Some(place) = place.filter(|place| *place < shape.len()) {
                     count = Some(shape.remove(place));
-                    if version < 9 && !shape.is_empty() {
-                        shape.remove(0);
+                    if batched && !shape.is_empty() {
+                        batch = shape.remove(0);
                     }
                     ty = TensorType::new(element, shape).into();
                 }
             }
             slices.push(Known { ty, elements: None, constant: false });
         }
-        let carried = states.iter().map(|id| self.known(*id)).collect();
+        let mut carried: Vec<Known> = states.iter().map(|id| self.known(*id)).collect();
+        for state in carried.iter_mut().filter(|_| batched) {
+            state.elements = None;
+            if let Type::Tensor(TensorType { shape: Some(shape), .. }) = &mut state.ty
+                && !shape.is_empty()
+            {
+                shape.remove(0);
+            }
+        }
         let turns = Turns {
             call: index,
             body,
@@ -275,7 +286,18 @@ impl<'m> Walker<'m> {
             slices,
             skip: 0,
         };
-        let mut outputs = self.run(node, turns, carried, scope)?;
+        let mut samples = scope.body(scope.path.clone());
+        samples.repeat = scope.repeat.saturating_mul(batch.bound().unwrap_or(1));
+        let mut outputs = self.run(node, turns, carried, &samples)?;
+        if batched {
+            for output in &mut outputs {
+                if let Type::Tensor(TensorType { shape: Some(shape), .. }) = &mut output.ty {
+                    shape.insert(0, batch);
+                }
+                output.elements = None;
+            }
+            return Ok(outputs);
+        }
         for (position, output) in outputs.iter_mut().skip(states.len()).enumerate() {
             let axis = output_axes.get(position).copied().unwrap_or(0);
             if let Type::Tensor(TensorType { shape: Some(shape), .. }) = &mut output.ty
@@ -417,7 +439,7 @@ impl<'m> Walker<'m> {
             }
             Dim::Unknown => {
                 inner.trips = Trips::Unknown;
-                let message = "how often the body runs depends on data: counted as one turn".to_owned();
+                let message = "how often the body runs is not known: counted as one turn".to_owned();
                 self.warn("trip-count", node, message);
             }
         }

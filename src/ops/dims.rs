@@ -96,13 +96,11 @@ pub fn product(factors: &[u64]) -> Result<u64, OpError> {
 /// The most elements of an output.
 ///
 /// # Errors
-/// [`OpError::UnknownSize`].
+/// [`OpError::UnknownSize`], or [`OpError::Overflow`].
 pub fn output_count(outputs: &[Type], index: usize) -> Result<u64, OpError> {
-    outputs
-        .get(index)
-        .and_then(Type::tensor)
-        .and_then(|tensor| tensor.elements().bound())
-        .ok_or(OpError::UnknownSize("an output"))
+    const WHAT: &str = "an output";
+    let tensor = outputs.get(index).and_then(Type::tensor).ok_or(OpError::UnknownSize(WHAT))?;
+    tensor.elements().bound().ok_or_else(|| OpError::no_size(tensor, WHAT))
 }
 
 /// The shape of an output, where its rank is known.

@@ -63,6 +63,13 @@ pub enum OpError {
 }
 
 impl OpError {
+    /// Why a tensor has no number of elements or bytes: its product does not fit, or a size depends on data.
+    pub fn no_size(tensor: &TensorType, what: &'static str) -> Self {
+        let bounded =
+            tensor.shape.as_ref().is_some_and(|shape| shape.iter().all(|dim| dim.bound().is_some()));
+        if bounded { Self::Overflow } else { Self::UnknownSize(what) }
+    }
+
     /// Whether the node may be valid and only too little is known, rather than the model being wrong.
     pub fn is_unknown(&self) -> bool {
         matches!(self, Self::UnknownType(_) | Self::UnknownRank(_) | Self::UnknownSize(_))
@@ -220,7 +227,8 @@ impl<'a> Node<'a> {
     /// # Errors
     /// [`OpError::UnknownSize`], and as [`Node::tensor`].
     pub fn count(&self, input: usize) -> Result<u64, OpError> {
-        self.tensor(input)?.elements().bound().ok_or(OpError::UnknownSize("an input"))
+        let tensor = self.tensor(input)?;
+        tensor.elements().bound().ok_or_else(|| OpError::no_size(tensor, "an input"))
     }
 
     /// The first element of an input, which is the only one where a number is asked for.

@@ -181,6 +181,8 @@ pub struct Totals {
     /// The sums.
     #[serde(flatten)]
     pub figures: Figures,
+    /// Of `flops`, those of layers whose count is an upper bound, because sizes or turns depend on data.
+    pub bounded_flops: u64,
     /// FLOPs of constant-folded nodes, in no other figure: a runtime does them once, before the first
     /// inference.
     pub folded_flops: u64,

@@ -231,6 +231,13 @@ fn bindings(subject: &Subject, detail: Detail) -> Vec<String> {
 fn model_facts(subject: &Subject, convention: Convention) -> Vec<Fact> {
     let totals = &subject.cost.totals;
     let at_least = if totals.complete { "" } else { "≥ " };
+    let bounded = totals.bounded_flops > 0;
+    let about = match (totals.complete, bounded) {
+        (true, false) => "",
+        (false, false) => "≥ ",
+        (true, true) => "≤ ",
+        (false, true) => "~ ",
+    };
     let flops = match convention {
         Convention::Contraction => format!("{} (2·MAC)", counted(convention.weigh(&totals.counts), "FLOP")),
         Convention::Flops | Convention::Macs => counted(totals.flops, "FLOP"),
@@ -270,10 +277,18 @@ fn model_facts(subject: &Subject, convention: Convention) -> Vec<Fact> {
         bytes(totals.bytes_written)
     );
     let coverage = format!("{} of {} nodes counted", totals.costed_nodes, totals.nodes);
+    let mut remarks = vec![];
+    if !totals.complete {
+        remarks.push("what is left out: see below".to_owned());
+    }
+    if bounded {
+        let bound = counted(totals.bounded_flops, "FLOP");
+        remarks.push(format!("{bound} are upper bounds: sizes depend on data"));
+    }
     vec![
         Fact::new(
             "Compute",
-            format!("{at_least}{} = {flops}", counted(totals.counts.macs, "MAC")),
+            format!("{about}{} = {flops}", counted(totals.counts.macs, "MAC")),
             types.join(", "),
         ),
         Fact::new(
@@ -281,13 +296,9 @@ fn model_facts(subject: &Subject, convention: Convention) -> Vec<Fact> {
             format!("{at_least}{}, {}", count(params.elements), bytes(params.bytes)),
             apart.join(", "),
         ),
-        Fact::new("Activations", format!("{at_least}{peak}"), ""),
-        Fact::new("Traffic", "", format!("{at_least}{moved}")),
-        Fact::new(
-            "Coverage",
-            coverage,
-            if totals.complete { "" } else { "totals are lower bounds: see below" },
-        ),
+        Fact::new("Activations", format!("{about}{peak}"), ""),
+        Fact::new("Traffic", "", format!("{about}{moved}")),
+        Fact::new("Coverage", coverage, remarks.join("; ")),
     ]
 }
 

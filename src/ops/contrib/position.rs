@@ -131,8 +131,8 @@ pub fn embedding_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::testing::microsoft;
     use crate::ops::Bytes;
+    use crate::ops::testing::microsoft;
     use crate::tensor::ElementType::{Bfloat16, Float32, Int32, Int64};
 
     #[test]

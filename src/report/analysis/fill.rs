@@ -58,6 +58,7 @@ pub fn of<'a>(subject: &Subject<'a>) -> Analysis<'a> {
                     repeat: 1,
                 })
             },
+            bounded_flops: cost.totals.bounded_flops,
             folded_flops: cost::Convention::Flops.weigh(&cost.totals.folded),
             peak_activation_bytes: cost.totals.peak_activation_bytes,
             complete: cost.totals.complete,
