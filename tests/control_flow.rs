@@ -401,11 +401,8 @@ fn an_input_that_the_call_of_a_function_leaves_out_is_left_out_inside() {
 
 #[test]
 fn nodes_in_any_order_count_the_same() {
-    let nodes = vec![
-        node("MatMul", &["b", "w"], &["y"]),
-        node("Relu", &["a"], &["b"]),
-        node("Relu", &["x"], &["a"]),
-    ];
+    let nodes =
+        vec![node("MatMul", &["b", "w"], &["y"]), node("Relu", &["a"], &["b"]), node("Relu", &["x"], &["a"])];
     let unsorted = model(graph(
         vec![float("x", &[N(4), N(16)])],
         vec![weight("w", Float32, &[16, 16])],
@@ -426,7 +423,11 @@ fn a_scan_of_opset_8_runs_its_body_for_each_sample_of_a_batch() {
     let mut batched = model(graph(
         vec![float("start", &[N(2), N(1), N(16)]), float("xs", &[N(2), N(5), N(1), N(16)])],
         vec![weight("w", Float32, &[16, 8])],
-        vec![node("Scan", &["", "start", "xs"], &["last", "all"]).int("num_scan_inputs", 1).graph("body", body)],
+        vec![
+            node("Scan", &["", "start", "xs"], &["last", "all"])
+                .int("num_scan_inputs", 1)
+                .graph("body", body),
+        ],
         vec![untyped("last"), untyped("all")],
     ));
     batched.opset_import[0].version = 8;

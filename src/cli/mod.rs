@@ -24,7 +24,7 @@ use output::Output;
 /// From an ONNX file: multiply-accumulates, FLOPs, parameters, bytes and peak memory of each layer, exactly;
 /// and an estimate of time and energy on a named device.
 #[derive(Parser, Debug)]
-#[command(name = "ergometer", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(name = "ergometer", version, arg_required_else_help = true)]
 #[command(after_help = "`ergometer MODEL` is short for `ergometer analyze MODEL`.\n\n\
     Exit codes: 0 done, 2 wrong usage, 3 the environment refuses, 4 some of several models failed,\n\
     5 the model failed (or all of them) or --strict refused it, 70 a bug of ours, 130 interrupted.")]
@@ -145,7 +145,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
 /// # Errors
 /// A [`Refusal`] if that argument looks like a misspelt command and is no file.
 fn with_command(mut arguments: Vec<OsString>) -> Result<Vec<OsString>, Refusal> {
-    let definition = Cli::command();
+    let mut definition = Cli::command();
+    // Adds the command `help`.
+    definition.build();
     let mut place = 1;
     while let Some(argument) = arguments.get(place) {
         let text = argument.to_string_lossy();

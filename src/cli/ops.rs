@@ -4,6 +4,7 @@ use std::io::Write;
 
 use clap::Args;
 
+use super::error::Refusal;
 use super::output::{self, Output};
 use super::{Format, Global, Status};
 use crate::ops::{OPERATORS, Operator, Rule};
@@ -22,6 +23,21 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let is_wanted = |operator: &&Operator| {
         operator.name.to_lowercase().contains(&wanted) || domain(operator).contains(&wanted)
     };
+    if !OPERATORS.iter().any(|operator| is_wanted(&operator)) {
+        let name = options.name.as_deref().unwrap_or_default();
+        let near = OPERATORS
+            .iter()
+            .map(|operator| {
+                (strsim::damerau_levenshtein(&operator.name.to_lowercase(), &wanted), operator.name)
+            })
+            .min()
+            .filter(|(distance, near)| *distance <= near.len() / 2);
+        let hint = match near {
+            Some((_, near)) => format!("did you mean {near}? `ergometer ops` lists all of them"),
+            None => "`ergometer ops` lists all of them".to_owned(),
+        };
+        return Err(Refusal::usage(format!("no operator is called \"{name}\"")).hint(hint).into());
+    }
     let grid = Grid {
         columns: vec![
             Column::new("domain", "domain", Fit::Name),
