@@ -183,6 +183,11 @@ fn analyze(
         devices: if options.devices.is_empty() { Devices::Reference } else { Devices::Named },
     };
     writer.model(&subject)?;
+    if options.models.len() == 1 {
+        // The process ends here, and takes the memory back faster than we take the graph apart.
+        std::mem::forget(counted);
+        std::mem::forget(model);
+    }
     Ok(Ok(()))
 }
 

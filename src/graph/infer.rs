@@ -615,6 +615,18 @@ fn most_elements(element: ElementType) -> u64 {
     if element.is_float() { MOST_FLOATS } else { MAX_ELEMENTS }
 }
 
+/// Whether a node makes more floating-point numbers than scales of a shape are, from some that are not known: a
+/// bias is added, say. What would be known of them decides no shape.
+fn is_arithmetic_on_activations(node: &Node, types: &[Type]) -> bool {
+    const MOST_SCALES: u64 = 16;
+    let many = |ty: &Type| {
+        ty.tensor().is_some_and(|tensor| {
+            tensor.element.is_float() && tensor.elements().exact().is_some_and(|n| n > MOST_SCALES)
+        })
+    };
+    types.iter().any(many) && node.inputs.iter().flatten().any(|operand| operand.elements.is_none())
+}
+
 /// The elements of a node's outputs, where all of them are small and the operator computes them.
 fn values(node: &Node, rules: &Costed, types: &[Type]) -> Vec<Option<Elements>> {
     let Values::Computed(rule) = rules.value else { return vec![] };
@@ -622,7 +634,7 @@ fn values(node: &Node, rules: &Costed, types: &[Type]) -> Vec<Option<Elements>> 
         Some(tensor) => tensor.elements().exact().is_some_and(|n| n <= most_elements(tensor.element)),
         None => false,
     };
-    if !types.iter().all(small) {
+    if !types.iter().all(small) || is_arithmetic_on_activations(node, types) {
         return vec![];
     }
     // A value that a rule cannot compute is not known; whether the node is valid, its shape rule says.
