@@ -183,6 +183,7 @@ def main() -> None:
         "--budget", type=float, default=60, help="seconds after which a case is not repeated (default: %(default)s)"
     )
     parser.add_argument("--only", help="comma-separated files to take instead of all")
+    parser.add_argument("--tool", default="", help="only the tools with this in their name")
     options = parser.parse_args()
     if options.ergometer is not None and not os.access(options.ergometer, os.X_OK):
         print(f"{options.ergometer} is not there: only the peers run", file=sys.stderr)
@@ -195,6 +196,8 @@ def main() -> None:
         if case.file not in chosen:
             continue
         for tool, command in commands(case, options.folder / case.file, options.ergometer).items():
+            if options.tool not in tool:
+                continue
             row = table_row(case, tool, command, options.runs, options.timeout, options.budget)
             print(row, flush=True)
 
