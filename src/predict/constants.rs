@@ -22,8 +22,9 @@
 //! each is charged its traffic here, while they fold batch normalisations that the measured runs did: many image
 //! transformers come out 1.7 to 2.7 times too slow, many convolutional networks 0.7 times. Boards of 75 W and less
 //! (T4, P4) do not hold their clock and come out 0.7 times as slow as they are. Compiled runs (RTX 4090, timm)
-//! take 0.55 of what is predicted. Energy: of the GPU energy in IrEne's data 0.67 is predicted (median of 39 runs,
-//! 97 % inside the interval); that card drew 193 W, 1.3 times the board power of the card it is taken for.
+//! take 0.45 and 0.53 of what is predicted (median, PyTorch 2.4 and 2.9). Energy: of the GPU energy in IrEne's data
+//! 0.67 is predicted (median of 193 runs, 99 % inside the interval); that card drew 193 W, 1.3 times the board power
+//! of the card it is taken for.
 
 use serde::Serialize;
 

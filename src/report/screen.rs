@@ -283,7 +283,7 @@ fn model_facts(subject: &Subject, convention: Convention) -> Vec<Fact> {
     }
     if bounded {
         let bound = counted(totals.bounded_flops, "FLOP");
-        remarks.push(format!("{bound} are upper bounds: sizes depend on data"));
+        remarks.push(format!("{bound} are upper bounds: the work depends on data"));
     }
     vec![
         Fact::new(
