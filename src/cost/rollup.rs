@@ -94,7 +94,8 @@ impl LayerCost {
             bytes_read: add(self.bytes_read, other.bytes_read)?,
             bytes_weights: add(self.bytes_weights, other.bytes_weights)?,
             bytes_written: add(self.bytes_written, other.bytes_written)?,
-            repeat: add(self.repeat, other.repeat)?,
+            // Loops within loops may run more often than 64 bits count; only their cost must add up.
+            repeat: self.repeat.saturating_add(other.repeat),
         })
     }
 

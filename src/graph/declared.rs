@@ -1,4 +1,4 @@
-//! Holds what a model declares of a value against what inference finds.
+//! Holds what a model declares of a value against what inference finds, and fills its gaps.
 
 use crate::tensor::{TensorType, Type};
 
@@ -24,5 +24,18 @@ fn text(ty: &TensorType) -> String {
             let dims: Vec<String> = shape.iter().map(ToString::to_string).collect();
             format!("{}[{}]", ty.element, dims.join(","))
         }
+    }
+}
+
+/// Fills what inference does not know of a type with what the model declares, unless the two disagree.
+pub fn adopt(ty: &mut Type, declared: Type) {
+    match (&mut *ty, declared) {
+        (Type::Unknown, declared) => *ty = declared,
+        (Type::Tensor(ours), Type::Tensor(theirs))
+            if ours.shape.is_none() && ours.element == theirs.element =>
+        {
+            ours.shape = theirs.shape;
+        }
+        _ => {}
     }
 }

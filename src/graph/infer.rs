@@ -5,16 +5,17 @@ use std::rc::Rc;
 
 use super::bind::{bind, inputs_of};
 use super::constant::{attribute, declared, elements, sparse_type, tensor_type};
-use super::declared::disagreement;
+use super::declared::{adopt, disagreement};
 use super::error::some_of;
 use super::order::execution_order;
 use super::subgraph::size;
+use super::values::values;
 use super::{
     Body, GraphError, Origin, Request, Source, Trips, TypedGraph, TypedNode, Value, ValueId, Warning, scope,
 };
 use crate::onnx::schema::{FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
-use crate::ops::{Attributes, Costed, Node, OpError, Rule, Values, find};
-use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, Type};
+use crate::ops::{Attributes, Costed, OpError, Rule, Values, find};
+use crate::tensor::{Dim, Elements, Type};
 
 /// The most nodes that bodies and functions may expand to: so many, and so many for each node that the
 /// main graph and the functions hold. Real functions are called some tens of times; a file of a few
@@ -592,64 +593,4 @@ impl<'m> Walker<'m> {
 /// What a node is called in a message: its name or, failing that, its first output.
 pub(super) fn name_of(node: &NodeProto) -> &str {
     if node.name.is_empty() { node.output.first().map_or("", String::as_str) } else { &node.name }
-}
-
-/// Fills what inference does not know of a type with what the model declares, unless the two disagree.
-fn adopt(ty: &mut Type, declared: Type) {
-    match (&mut *ty, declared) {
-        (Type::Unknown, declared) => *ty = declared,
-        (Type::Tensor(ours), Type::Tensor(theirs))
-            if ours.shape.is_none() && ours.element == theirs.element =>
-        {
-            ours.shape = theirs.shape;
-        }
-        _ => {}
-    }
-}
-
-/// The most elements of a type whose values flow.
-///
-/// Shapes are made of integers, masks of booleans; a larger floating-point tensor is a weight.
-fn most_elements(element: ElementType) -> u64 {
-    const MOST_FLOATS: u64 = 256;
-    if element.is_float() { MOST_FLOATS } else { MAX_ELEMENTS }
-}
-
-/// Whether a node makes more floating-point numbers than scales of a shape are, from some that are not known: a
-/// bias is added, say. What would be known of them decides no shape.
-fn is_arithmetic_on_activations(node: &Node, types: &[Type]) -> bool {
-    const MOST_SCALES: u64 = 16;
-    let many = |ty: &Type| {
-        ty.tensor().is_some_and(|tensor| {
-            tensor.element.is_float() && tensor.elements().exact().is_some_and(|n| n > MOST_SCALES)
-        })
-    };
-    types.iter().any(many) && node.inputs.iter().flatten().any(|operand| operand.elements.is_none())
-}
-
-/// The elements of a node's outputs, where all of them are small and the operator computes them.
-fn values(node: &Node, rules: &Costed, types: &[Type]) -> Vec<Option<Elements>> {
-    let Values::Computed(rule) = rules.value else { return vec![] };
-    let small = |ty: &Type| match ty.tensor() {
-        Some(tensor) => tensor.elements().exact().is_some_and(|n| n <= most_elements(tensor.element)),
-        None => false,
-    };
-    if !types.iter().all(small) || is_arithmetic_on_activations(node, types) {
-        return vec![];
-    }
-    // A value that a rule cannot compute is not known; whether the node is valid, its shape rule says.
-    let mut elements = rule(node, types).unwrap_or_default();
-    for (output, ty) in types.iter().enumerate() {
-        let expected = ty.tensor().and_then(|tensor| tensor.elements().exact());
-        let useful = |found: &Elements| {
-            Some(found.len() as u64) == expected
-                && (found.is_empty() || found.iter().any(|scalar| *scalar != Scalar::Unknown))
-        };
-        if let Some(slot) = elements.get_mut(output)
-            && !slot.as_ref().is_some_and(useful)
-        {
-            *slot = None;
-        }
-    }
-    elements
 }

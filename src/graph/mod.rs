@@ -12,6 +12,7 @@ mod infer;
 mod order;
 mod scope;
 mod subgraph;
+mod values;
 
 pub use bind::{Binding, Origin, Request};
 pub use error::GraphError;
