@@ -134,3 +134,42 @@ fn a_node_with_many_inputs_takes_time_that_grows_with_their_number() {
     let (_, cost) = analyze(&model);
     assert_eq!((cost.totals.bytes_read, cost.totals.bytes_written), (200_000, 200_000));
 }
+
+#[test]
+fn a_size_that_does_not_fit_says_so_and_does_not_blame_the_data() {
+    let wide = model(graph(
+        vec![float("x", &[N(i64::MAX), N(8)])],
+        vec![],
+        vec![node("Relu", &["x"], &["y"])],
+        vec![],
+    ));
+    let (_, cost) = analyze(&wide);
+    assert_eq!(cost.uncosted[0].reason, "a count does not fit in 64 bits");
+}
+
+#[test]
+fn a_dictionary_of_scores_costs_nothing_and_leaves_totals_complete() {
+    let zip = node("ZipMap", &["scores"], &["labelled"])
+        .domain("ai.onnx.ml")
+        .ints("classlabels_int64s", &[0, 1, 2]);
+    let mut classifier = model(graph(vec![float("scores", &[N(4), N(3)])], vec![], vec![zip], vec![]));
+    classifier.opset_import[2].domain = "ai.onnx.ml".into();
+    let (_, cost) = analyze(&classifier);
+    assert!(cost.totals.complete, "{:?}", cost.uncosted);
+    assert_eq!(cost.totals.flops, 0);
+}
+
+#[test]
+fn work_that_depends_on_data_is_told_apart_as_an_upper_bound() {
+    // Of eight numbers any may be non-zero: the negation works on at most 1 × 8 indices.
+    let nodes = vec![
+        node("NonZero", &["x"], &["at"]),
+        node("Cast", &["at"], &["positions"]).int("to", 1),
+        node("Neg", &["positions"], &["y"]),
+        node("Relu", &["x"], &["z"]),
+    ];
+    let bounded = model(graph(vec![float("x", &[N(8)])], vec![], nodes, vec![untyped("y"), untyped("z")]));
+    let (_, cost) = analyze(&bounded);
+    assert!(cost.totals.complete, "{:?}", cost.uncosted);
+    assert_eq!((cost.totals.flops, cost.totals.bounded_flops), (8 + 8, 8));
+}

@@ -2,7 +2,7 @@
 
 mod support;
 
-use ergometer::cost::{self, By};
+use ergometer::cost::{self, By, LayerCost};
 use ergometer::graph::{Request, infer};
 use support::{N, float, graph, model, node};
 
@@ -28,4 +28,10 @@ fn groups_hold_every_layer_once_and_add_up_to_the_totals() {
     // Two layers of four float32 in and out.
     let rest = cost::sum(&cost.layers[1..]).unwrap();
     assert_eq!((rest.counts.alu, rest.bytes_read, rest.bytes_moved(), rest.repeat), (8, 32, 64, 2));
+}
+
+#[test]
+fn loops_that_run_more_often_than_64_bits_count_still_add_up() {
+    let endless = LayerCost { repeat: u64::MAX, ..LayerCost::default() };
+    assert_eq!(cost::sum([&endless, &endless]).unwrap().repeat, u64::MAX);
 }

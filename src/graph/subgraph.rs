@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::infer::{Known, Scope, Walker, name_of};
 use super::{Body, Choice, GraphError, Source, Trips, Value, ValueId, Warning, scope};
 use crate::onnx::schema::{GraphProto, NodeProto};
-use crate::ops::Attribute;
+use crate::ops::{Attribute, resolve_axis};
 use crate::tensor::{Dim, ElementType, Scalar, TensorType, Type};
 
 /// The most that the turns of one loop may take together (nodes and values of the body, a turn) before it is
@@ -38,14 +38,22 @@ struct Turns<'m> {
     lead: Lead,
     /// Types of the slices of scanned inputs, which follow the carried values.
     slices: Vec<Known>,
-    /// Outputs of the body before the carried values: the condition for Loop.
-    skip: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lead {
     Loop,
     Scan,
+}
+
+impl Lead {
+    /// Outputs of the body before the carried values: the condition for Loop.
+    fn outputs(self) -> usize {
+        match self {
+            Self::Loop => 1,
+            Self::Scan => 0,
+        }
+    }
 }
 
 impl<'m> Walker<'m> {
@@ -217,7 +225,6 @@ impl<'m> Walker<'m> {
             count,
             lead: Lead::Loop,
             slices: vec![],
-            skip: 1,
         };
         self.run(node, turns, carried, scope)
     }
@@ -255,16 +262,14 @@ impl<'m> Walker<'m> {
             let known = self.known(*id);
             let axis = axes.get(position).copied().unwrap_or(default_axis);
             let mut ty = Type::Unknown;
-            if let Type::Tensor(TensorType { element, shape: Some(mut shape) }) = known.ty {
-                let rank = i64::try_from(shape.len()).unwrap_or(0);
-                let place = usize::try_from(if axis < 0 { axis.saturating_add(rank) } else { axis }).ok();
-                if let Some(place) = place.filter(|place| *place < shape.len()) {
-                    count = Some(shape.remove(place));
-                    if batched && !shape.is_empty() {
-                        batch = shape.remove(0);
-                    }
-                    ty = TensorType::new(element, shape).into();
+            if let Type::Tensor(TensorType { element, shape: Some(mut shape) }) = known.ty
+                && let Ok(place) = resolve_axis(axis, shape.len())
+            {
+                count = Some(shape.remove(place));
+                if batched && !shape.is_empty() {
+                    batch = shape.remove(0);
                 }
+                ty = TensorType::new(element, shape).into();
             }
             slices.push(Known { ty, elements: None, constant: false });
         }
@@ -284,7 +289,6 @@ impl<'m> Walker<'m> {
             count: count.unwrap_or(Dim::Unknown),
             lead: Lead::Scan,
             slices,
-            skip: 0,
         };
         let mut samples = scope.body(scope.path.clone());
         samples.repeat = scope.repeat.saturating_mul(batch.bound().unwrap_or(1));
@@ -304,11 +308,9 @@ impl<'m> Walker<'m> {
                 && axis != 0
                 && !shape.is_empty()
             {
-                let rank = i64::try_from(shape.len()).unwrap_or(0);
-                let place =
-                    usize::try_from(if axis < 0 { axis.saturating_add(rank) } else { axis }).unwrap_or(0);
+                let place = resolve_axis(axis, shape.len()).unwrap_or(0);
                 let length = shape.remove(0);
-                shape.insert(place.min(shape.len()), length);
+                shape.insert(place, length);
             }
         }
         Ok(outputs)
@@ -489,7 +491,7 @@ impl<'m> Walker<'m> {
             call: turns.call,
             nodes: start..self.graph.nodes.len(),
             inputs,
-            results: results.into_iter().skip(turns.skip).take(carried.len()).collect(),
+            results: results.into_iter().skip(turns.lead.outputs()).take(carried.len()).collect(),
             again: iteration.is_none(),
         });
         Ok(known)
@@ -518,7 +520,10 @@ fn join(a: &[Known], b: &[Known]) -> Vec<Known> {
 /// Outputs of a turn: the condition (Loop only) if it is known, carried values, slices of scanned outputs.
 fn split(outputs: Vec<Known>, turns: &Turns, carried: usize) -> (Option<Scalar>, Vec<Known>, Vec<Known>) {
     let mut outputs = outputs.into_iter();
-    let condition = if turns.skip == 1 { outputs.next() } else { None };
+    let condition = match turns.lead {
+        Lead::Loop => outputs.next(),
+        Lead::Scan => None,
+    };
     let condition = condition.and_then(|known| known.elements).and_then(|value| value.first().copied());
     let state = outputs.by_ref().take(carried).collect();
     (condition, state, outputs.collect())

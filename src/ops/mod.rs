@@ -71,6 +71,7 @@ mod signal;
 mod slice;
 mod strings;
 
+pub use dims::resolve_axis;
 pub use node::{Attribute, Attributes, Node, OpError, Operand};
 pub use table::{OPERATORS, find};
 pub use work::{Bytes, Confidence, Counts, Moved};
