@@ -4,7 +4,11 @@
 //! Owns the catalogue and the rules for reading it. It knows no model and measures nothing.
 
 mod catalogue;
+pub mod curve;
+pub mod energy;
+pub mod kernel;
 mod precision;
+pub mod profile;
 mod table;
 
 use std::borrow::Cow;

@@ -1,0 +1,394 @@
+//! The kernels that models are made of: their classes, and the dimensions that decide how long one takes.
+//!
+//! A layer of a model becomes one or more [`KernelShape`]s; a calibration times the same shapes on the local
+//! adapter. Both sides mean the same thing by a shape because it is defined here, below both.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What sort of kernel: each class has curves of its own in a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KernelClass {
+    /// Matrix product.
+    Matmul,
+    /// Convolution over all input channels.
+    Conv,
+    /// Convolution in groups, one output at a time; depthwise is the case of one channel a group.
+    GroupedConv,
+    /// One or two operands, a few simple operations for each output.
+    Elementwise,
+    /// One operand, a transcendental function for each output.
+    Special,
+    /// Rows reduced to one element each.
+    Reduce,
+    /// Rows normalised by the sum of their exponentials.
+    Softmax,
+    /// Rows normalised to mean 0 and variance 1, scaled and shifted.
+    Normalize,
+    /// Windows reduced to one element each.
+    Pool,
+    /// Elements moved in order: concatenation, slicing, padding.
+    Copy,
+    /// Elements moved across dimensions.
+    Transpose,
+    /// Rows picked by index.
+    Gather,
+}
+
+impl KernelClass {
+    /// Every class.
+    pub const ALL: [Self; 12] = [
+        Self::Matmul,
+        Self::Conv,
+        Self::GroupedConv,
+        Self::Elementwise,
+        Self::Special,
+        Self::Reduce,
+        Self::Softmax,
+        Self::Normalize,
+        Self::Pool,
+        Self::Copy,
+        Self::Transpose,
+        Self::Gather,
+    ];
+
+    /// The name in files and tables: `matmul`, `grouped_conv`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Matmul => "matmul",
+            Self::Conv => "conv",
+            Self::GroupedConv => "grouped_conv",
+            Self::Elementwise => "elementwise",
+            Self::Special => "special",
+            Self::Reduce => "reduce",
+            Self::Softmax => "softmax",
+            Self::Normalize => "normalize",
+            Self::Pool => "pool",
+            Self::Copy => "copy",
+            Self::Transpose => "transpose",
+            Self::Gather => "gather",
+        }
+    }
+}
+
+impl fmt::Display for KernelClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The dimensions of one kernel. Two kernels of equal shape take equally long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "class", rename_all = "snake_case")]
+pub enum KernelShape {
+    /// `batch` products of `[m, k]` and `[k, n]`.
+    Matmul {
+        /// Independent products.
+        batch: u64,
+        /// Rows of the result.
+        m: u64,
+        /// Columns of the result.
+        n: u64,
+        /// Length of the sums.
+        k: u64,
+    },
+    /// `[batch, height, width, out_channels]` from all `in_channels`; a one-dimensional convolution has
+    /// height 1.
+    Conv {
+        /// Images.
+        batch: u64,
+        /// Channels read for each output.
+        in_channels: u64,
+        /// Channels written.
+        out_channels: u64,
+        /// Height of the output.
+        height: u64,
+        /// Width of the output.
+        width: u64,
+        /// Height and width of the window.
+        kernel: [u64; 2],
+        /// Steps of the window.
+        stride: [u64; 2],
+    },
+    /// `[batch, height, width, out_channels]`, each output from the `group_channels` of its group.
+    GroupedConv {
+        /// Images.
+        batch: u64,
+        /// Input channels of one group; 1 for depthwise.
+        group_channels: u64,
+        /// Channels written, all groups together.
+        out_channels: u64,
+        /// Height of the output.
+        height: u64,
+        /// Width of the output.
+        width: u64,
+        /// Height and width of the window.
+        kernel: [u64; 2],
+        /// Steps of the window.
+        stride: [u64; 2],
+    },
+    /// So many outputs from so many operands of the same size.
+    Elementwise {
+        /// Outputs.
+        elements: u64,
+        /// Operands read, 1 or more.
+        operands: u64,
+    },
+    /// So many outputs of a transcendental function.
+    Special {
+        /// Outputs.
+        elements: u64,
+    },
+    /// `rows` sums over `cols` adjacent elements.
+    Reduce {
+        /// Outputs.
+        rows: u64,
+        /// Inputs of each.
+        cols: u64,
+    },
+    /// Over rows of adjacent elements.
+    Softmax {
+        /// Rows.
+        rows: u64,
+        /// Elements of one.
+        cols: u64,
+    },
+    /// Over rows of adjacent elements.
+    Normalize {
+        /// Rows.
+        rows: u64,
+        /// Elements of one.
+        cols: u64,
+    },
+    /// `outputs` windows of `window` elements.
+    Pool {
+        /// Windows.
+        outputs: u64,
+        /// Elements of one.
+        window: u64,
+    },
+    /// So many elements, in order.
+    Copy {
+        /// Elements.
+        elements: u64,
+    },
+    /// So many elements, across dimensions.
+    Transpose {
+        /// Elements.
+        elements: u64,
+    },
+    /// `rows` rows of `cols` elements, each found by an index.
+    Gather {
+        /// Rows picked.
+        rows: u64,
+        /// Elements of one.
+        cols: u64,
+    },
+}
+
+/// What one workgroup of a kernel makes at a time: sizes are rounded up to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Tile {
+    /// Rows of the result.
+    pub rows: u64,
+    /// Columns of the result.
+    pub cols: u64,
+    /// Steps of the sum taken at once.
+    pub depth: u64,
+}
+
+/// A kernel as a nest of loops: `batch × rows × cols` outputs, each a sum over `depth`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extents {
+    /// Independent results.
+    pub batch: f64,
+    /// Rows of one.
+    pub rows: f64,
+    /// Columns of one.
+    pub cols: f64,
+    /// Length of each sum.
+    pub depth: f64,
+}
+
+impl Extents {
+    /// Steps of the innermost loop after every dimension is rounded up to its tile.
+    #[must_use]
+    pub fn padded(&self, tile: Tile) -> f64 {
+        self.batch
+            * round_up(self.rows, tile.rows)
+            * round_up(self.cols, tile.cols)
+            * round_up(self.depth, tile.depth)
+    }
+
+    /// Workgroups started: a tile of rows and columns each.
+    #[must_use]
+    pub fn workgroups(&self, tile: Tile) -> f64 {
+        self.batch * tiles(self.rows, tile.rows) * tiles(self.cols, tile.cols)
+    }
+}
+
+fn tiles(size: f64, tile: u64) -> f64 {
+    (size / tile.max(1) as f64).ceil()
+}
+
+fn round_up(size: f64, tile: u64) -> f64 {
+    tiles(size, tile) * tile.max(1) as f64
+}
+
+impl KernelShape {
+    /// The class that it belongs to.
+    #[must_use]
+    pub fn class(&self) -> KernelClass {
+        match self {
+            Self::Matmul { .. } => KernelClass::Matmul,
+            Self::Conv { .. } => KernelClass::Conv,
+            Self::GroupedConv { .. } => KernelClass::GroupedConv,
+            Self::Elementwise { .. } => KernelClass::Elementwise,
+            Self::Special { .. } => KernelClass::Special,
+            Self::Reduce { .. } => KernelClass::Reduce,
+            Self::Softmax { .. } => KernelClass::Softmax,
+            Self::Normalize { .. } => KernelClass::Normalize,
+            Self::Pool { .. } => KernelClass::Pool,
+            Self::Copy { .. } => KernelClass::Copy,
+            Self::Transpose { .. } => KernelClass::Transpose,
+            Self::Gather { .. } => KernelClass::Gather,
+        }
+    }
+
+    /// The shape as a nest of loops. A convolution is the matrix product it is implicitly: pixels by output
+    /// channels over the window.
+    #[must_use]
+    pub fn extents(&self) -> Extents {
+        let of = |batch: u64, rows: u64, cols: u64, depth: f64| Extents {
+            batch: batch as f64,
+            rows: rows as f64,
+            cols: cols as f64,
+            depth,
+        };
+        let area = |kernel: [u64; 2]| kernel.iter().map(|side| *side as f64).product::<f64>();
+        match *self {
+            Self::Matmul { batch, m, n, k } => of(batch, m, n, k as f64),
+            Self::Conv { batch, in_channels, out_channels, height, width, kernel, .. } => Extents {
+                rows: height as f64 * width as f64,
+                ..of(batch, 1, out_channels, in_channels as f64 * area(kernel))
+            },
+            Self::GroupedConv { batch, group_channels, out_channels, height, width, kernel, .. } => Extents {
+                rows: height as f64 * width as f64,
+                ..of(batch, 1, out_channels, group_channels as f64 * area(kernel))
+            },
+            Self::Elementwise { elements, operands } => of(1, 1, elements, operands as f64),
+            Self::Special { elements } | Self::Copy { elements } | Self::Transpose { elements } => {
+                of(1, 1, elements, 1.0)
+            }
+            Self::Reduce { rows, cols } | Self::Softmax { rows, cols } | Self::Normalize { rows, cols } => {
+                of(1, rows, 1, cols as f64)
+            }
+            Self::Gather { rows, cols } => of(1, rows, cols, 1.0),
+            Self::Pool { outputs, window } => of(1, 1, outputs, window as f64),
+        }
+    }
+
+    /// The kernel of the suite that is shaped as the one a WebGPU runtime would take for this shape.
+    #[must_use]
+    pub fn runtime_kernel(&self) -> &'static str {
+        match self {
+            Self::Matmul { .. } => "matmul.tile32",
+            Self::Conv { .. } => "conv.tile32",
+            Self::GroupedConv { .. } => "grouped_conv.direct",
+            Self::Elementwise { .. } => "elementwise.add",
+            Self::Special { .. } => "special.gelu",
+            Self::Reduce { .. } => "reduce.rows",
+            Self::Softmax { .. } => "softmax.rows",
+            Self::Normalize { .. } => "normalize.rows",
+            Self::Pool { .. } => "pool.max",
+            Self::Copy { .. } => "copy.concat",
+            Self::Transpose { .. } => "transpose.direct",
+            Self::Gather { .. } => "gather.rows",
+        }
+    }
+
+    /// FLOPs of the contraction, nothing rounded up; 0 for the classes that are no contraction.
+    #[must_use]
+    pub fn contraction_flops(&self) -> f64 {
+        match self.class() {
+            KernelClass::Matmul | KernelClass::Conv | KernelClass::GroupedConv => {
+                let Extents { batch, rows, cols, depth } = self.extents();
+                2.0 * batch * rows * cols * depth
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// Elements read and written, each operand once.
+    #[must_use]
+    pub fn elements_moved(&self) -> f64 {
+        let Extents { batch, rows, cols, depth } = self.extents();
+        let outputs = batch * rows * cols;
+        match *self {
+            Self::Matmul { .. } => batch * depth * (rows + cols) + outputs,
+            Self::Conv { in_channels, stride, .. } => {
+                let input = batch * rows * in_channels as f64 * area_of(stride);
+                input + cols * depth + outputs
+            }
+            Self::GroupedConv { stride, .. } => outputs * area_of(stride) + cols * depth + outputs,
+            Self::Elementwise { .. } | Self::Pool { .. } => outputs * depth + outputs,
+            Self::Special { .. } | Self::Copy { .. } | Self::Transpose { .. } | Self::Gather { .. } => {
+                2.0 * outputs
+            }
+            Self::Reduce { .. } => rows * depth + rows,
+            Self::Softmax { .. } | Self::Normalize { .. } => 2.0 * rows * depth,
+        }
+    }
+}
+
+fn area_of(sides: [u64; 2]) -> f64 {
+    sides.iter().map(|side| *side as f64).product()
+}
+
+impl fmt::Display for KernelShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let times = |batch: u64| if batch == 1 { String::new() } else { format!("{batch}×") };
+        let text = match *self {
+            Self::Matmul { batch, m, n, k } => format!("{}{m}×{n}×{k}", times(batch)),
+            Self::Conv {
+                batch,
+                in_channels,
+                out_channels,
+                height,
+                width,
+                kernel: [kh, kw],
+                stride: [sh, sw],
+            } => {
+                format!("{}{in_channels}→{out_channels} {height}×{width} k{kh}×{kw} s{sh}×{sw}", times(batch))
+            }
+            Self::GroupedConv {
+                batch,
+                group_channels,
+                out_channels,
+                height,
+                width,
+                kernel: [kh, kw],
+                stride: [sh, sw],
+            } => {
+                format!(
+                    "{}{group_channels}→{out_channels} {height}×{width} k{kh}×{kw} s{sh}×{sw}",
+                    times(batch)
+                )
+            }
+            Self::Elementwise { elements, operands } => format!("{elements} of {operands}"),
+            Self::Special { elements } | Self::Copy { elements } | Self::Transpose { elements } => {
+                elements.to_string()
+            }
+            Self::Reduce { rows, cols }
+            | Self::Softmax { rows, cols }
+            | Self::Normalize { rows, cols }
+            | Self::Gather { rows, cols } => format!("{rows}×{cols}"),
+            Self::Pool { outputs, window } => format!("{outputs} of {window}"),
+        };
+        f.pad(&text)
+    }
+}
