@@ -3,6 +3,7 @@
 //!
 //! Owns the catalogue and the rules for reading it. It knows no model and measures nothing.
 
+pub mod adapter;
 mod catalogue;
 pub mod curve;
 pub mod energy;
@@ -41,6 +42,9 @@ pub struct Device {
     pub released: Option<Text>,
     /// Short unique names people type: `a100`, `4090`.
     pub aliases: Vec<Text>,
+    /// PCI vendor and device ids of its boards, `10de:2684`. One id may be that of several devices; one that a
+    /// laptop part has too is left out.
+    pub pci_ids: Vec<Text>,
     /// Bytes of memory on the device; `None` for a CPU, whose memory is bought apart.
     #[serde(rename = "memory_capacity_bytes")]
     pub memory_capacity: Option<Sourced<u64>>,

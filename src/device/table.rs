@@ -81,6 +81,7 @@ struct Row<'a> {
     released: Option<&'a str>,
     #[serde(default)]
     aliases: Vec<&'a str>,
+    pci: Option<&'a str>,
     memory_gib: Option<&'a str>,
     bandwidth_gb_s: &'a str,
     board_power_w: &'a str,
@@ -110,6 +111,7 @@ impl Reader<'_> {
             architecture: self.architecture.into(),
             released: row.released.map(Text::from),
             aliases: row.aliases.into_iter().map(Text::from).collect(),
+            pci_ids: row.pci.unwrap_or_default().split_whitespace().map(Text::from).collect(),
             memory_capacity: row.memory_gib.map(gibibytes).transpose()?,
             memory_bandwidth: self
                 .figure(row.id, row.bandwidth_gb_s, |giga: f64| BytesPerSecond(giga * 1e9))?,
