@@ -85,7 +85,7 @@ fn among<'c>(name: &Name, mut rows: Vec<&'c Device>) -> Option<AdapterMatch<'c>>
 }
 
 fn power(device: &Device) -> f64 {
-    device.board_power.value.0
+    device.board_power.as_ref().map_or(0.0, |power| power.value.0)
 }
 
 fn by_name<'c>(name: &Name, rows: &[&'c Device]) -> Vec<&'c Device> {
@@ -264,7 +264,8 @@ fn cpu_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::profile::{AdapterLimits, AdapterType};
+    use super::super::profile::AdapterType;
+    use super::super::testing;
     use super::*;
 
     fn adapter(name: &str, vendor: u32, device: u32) -> Adapter {
@@ -273,25 +274,7 @@ mod tests {
         } else {
             AdapterType::DiscreteGpu
         };
-        Adapter {
-            name: name.to_owned(),
-            backend: "vulkan".to_owned(),
-            device_type,
-            vendor,
-            device,
-            pci_bus_id: None,
-            driver: String::new(),
-            driver_info: String::new(),
-            features: vec![],
-            limits: AdapterLimits {
-                max_buffer_bytes: 0,
-                max_storage_binding_bytes: 0,
-                max_workgroup_storage_bytes: 0,
-                max_workgroup_invocations: 0,
-                max_workgroups_per_dimension: 0,
-                subgroup: None,
-            },
-        }
+        testing::adapter(name, device_type, vendor, device)
     }
 
     fn found(name: &str, vendor: u32, device: u32) -> Option<(&'static str, usize, MatchedBy)> {
