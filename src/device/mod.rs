@@ -4,6 +4,7 @@
 //! Owns the catalogue and the rules for reading it. It knows no model and measures nothing.
 
 mod catalogue;
+mod energy;
 mod precision;
 mod table;
 
@@ -13,6 +14,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use catalogue::Catalogue;
+pub use energy::{EnergyEstimate, EnergyModel, HeldOut, MeterScope, Percentiles};
 pub use precision::Precision;
 
 use crate::units::{BytesPerSecond, FlopsPerSecond, Watts};
