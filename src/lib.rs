@@ -43,6 +43,7 @@
 //! | [`graph`] | inference over nodes, bodies and functions; binding of open dimensions | onnx, ops, tensor |
 //! | [`cost`] | counting: layers, totals, parameters, liveness, roll-ups | graph, ops, tensor |
 //! | [`device`] | the catalogue of devices | units |
+//! | [`calibrate`] | measuring this machine: power meters, the fit of energy | device, units |
 //! | [`predict`] | time and energy | cost, device, units |
 //! | [`report`] | screen, JSON, CSV, Markdown: lays out, never computes | all above |
 //! | [`cli`] | commands and their options: no arithmetic | all |
@@ -54,6 +55,7 @@
 //! - A constant of the time or power model, with its origin: `src/predict/constants.rs`.
 //! - A device's figures, each with its source: `src/device/catalogue/`.
 
+pub mod calibrate;
 pub mod cli;
 pub mod cost;
 pub mod device;

@@ -12,6 +12,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("graph", &["onnx", "ops", "tensor"]),
     ("cost", &["graph", "ops", "tensor", "units"]),
     ("device", &["units"]),
+    ("calibrate", &["device", "units"]),
     ("predict", &["cost", "device", "units"]),
     ("report", &["predict", "device", "cost", "graph", "onnx", "ops", "tensor", "units"]),
     ("cli", &["report", "predict", "device", "cost", "graph", "onnx", "ops", "tensor", "units"]),

@@ -1,0 +1,3 @@
+//! What the machine at hand delivers and draws, measured. It knows no model and no graph.
+
+pub mod power;
