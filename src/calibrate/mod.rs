@@ -9,8 +9,10 @@
 //! Only `gpu` touches an adapter, only `power` a meter. It knows no model: the shapes of one arrive as
 //! [`KernelShape`]s.
 
+pub mod energy;
 pub mod gpu;
 pub mod kernels;
+pub mod power;
 
 use crate::device::kernel::KernelShape;
 use crate::device::profile::Clock;

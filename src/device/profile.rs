@@ -49,7 +49,7 @@ pub struct Profile {
     /// What could not be measured, and why.
     pub unmeasured: Vec<Unmeasured>,
     /// Energy by time, work and traffic, if a meter was there.
-    pub energy: Option<super::energy::EnergyModel>,
+    pub energy: Option<super::EnergyModel>,
     /// Why there is no energy.
     pub energy_reason: Option<String>,
 }
