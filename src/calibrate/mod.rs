@@ -9,13 +9,16 @@
 //! Only `gpu` touches an adapter, only `power` a meter. It knows no model: the shapes of one arrive as
 //! [`KernelShape`]s.
 
+pub mod energy;
+pub mod gpu;
 pub mod kernels;
+pub mod power;
 
 use crate::device::kernel::KernelShape;
 use crate::device::profile::Clock;
 use crate::units::Seconds;
 
-pub use kernels::{Configuration, Kernel, Layout};
+pub use kernels::{Configuration, Element, Kernel, Layout, Need};
 
 /// One kernel in one configuration at one size: what is compiled, checked and timed.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +29,18 @@ pub struct Case {
     pub configuration: Configuration,
     /// How much there is to do.
     pub size: Size,
+}
+
+impl Case {
+    /// What the adapter must have to run it: what the kernel needs, and the type of its elements.
+    pub fn needs(&self) -> impl Iterator<Item = Need> {
+        let of_type = match self.configuration.element() {
+            Element::F16 => Some(Need::F16),
+            Element::F64 => Some(Need::F64),
+            Element::F32 | Element::U32 | Element::I32 => None,
+        };
+        self.kernel.needs.iter().copied().chain(of_type)
+    }
 }
 
 /// How much one dispatch does.

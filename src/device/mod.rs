@@ -6,7 +6,7 @@
 pub mod adapter;
 mod catalogue;
 pub mod curve;
-pub mod energy;
+mod energy;
 pub mod kernel;
 mod local;
 mod precision;
@@ -21,6 +21,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use catalogue::Catalogue;
+pub use energy::{EnergyEstimate, EnergyModel, HeldOut, MeterScope, Percentiles};
 pub use local::{LocalError, local, may_be_default};
 pub use precision::Precision;
 

@@ -5,11 +5,15 @@
 //! and `alias` lines that its row lists.
 
 mod arithmetic;
+mod data;
+mod grid;
 mod matmul;
 mod memory;
 
 use std::borrow::Cow;
 use std::fmt;
+
+pub use data::{Data, read};
 
 use super::{RunError, Size};
 use crate::device::Precision;
@@ -254,14 +258,14 @@ pub struct Reference<'r> {
     /// The size.
     pub size: Size,
     /// The inputs, rounded to their types.
-    pub inputs: &'r [Vec<f64>],
+    pub inputs: &'r [Data],
 }
 
 impl Reference<'_> {
     /// Element `at` of input `input`; NaN outside, which equals no result.
     #[must_use]
     pub fn input(&self, input: usize, at: usize) -> f64 {
-        self.inputs.get(input).and_then(|values| values.get(at)).copied().unwrap_or(f64::NAN)
+        self.inputs.get(input).map_or(f64::NAN, |data| data.at(at))
     }
 
     /// Word `at` of the parameters; 0 outside.
