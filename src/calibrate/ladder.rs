@@ -89,13 +89,12 @@ fn of_class(class: KernelClass) -> Vec<KernelShape> {
         KernelClass::GroupedConv => GROUPED.iter().map(grouped).collect(),
         KernelClass::Elementwise => {
             // Layers of a network add two tensors, change one, or add a bias to one.
-            let of = |elements| {
-                [(2, false), (1, false), (2, true)].map(|(operands, broadcast)| KernelShape::Elementwise {
-                    elements,
-                    operands,
-                    broadcast,
-                })
-            };
+            let of =
+                |elements| {
+                    [(2, false), (1, false), (2, true)].map(|(operands, broadcast)| {
+                        KernelShape::Elementwise { elements, operands, broadcast }
+                    })
+                };
             elements().flat_map(of).collect()
         }
         KernelClass::Special => elements().map(|elements| KernelShape::Special { elements }).collect(),
