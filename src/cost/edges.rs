@@ -7,10 +7,12 @@ use crate::ops::{Form, Rule};
 /// The layers that each layer reads from, and how many read from it, by their places in
 /// [`super::ModelCost::layers`].
 ///
-/// An edge is a flow of data: what gives a view its shape does not feed it, and what only asks for the size
-/// of a value reads nothing. A layer that only runs a body is fed by the layers that make the body's results, which stand behind it;
-/// the body's own layers are fed by those outside it. What a loop gives its body anew each turn has no
-/// producer. Folded layers are nobody's producers: what they make is a constant.
+/// An edge is a flow of data: what gives a view its shape does not feed it, and what only asks for the size of
+/// a value reads nothing. A layer that only runs a body is fed by the layers that make the body's results,
+/// which stand behind it, and makes them its own: consumers of the call's outputs, and outputs of the model,
+/// name the call. The body's own layers are fed by those outside it. What a loop gives its body anew each turn
+/// has no producer, and what it collects from its turns no consumer. Folded layers are nobody's producers:
+/// what they make is a constant.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Edges {
     /// Where the producers of each layer begin in `targets`, and one entry more for the end.

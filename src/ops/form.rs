@@ -346,8 +346,7 @@ impl Form {
         if computed.iter().any(|operations| *operations > 0) {
             return streamed(node, elements, counts);
         }
-        let (inputs, outputs) = (node.inputs.len() as u64, outputs.len() as u64);
-        Self::Copy { elements, inputs, outputs }
+        moved(node, outputs, node.inputs.len() as u64)
     }
 
     /// Multiply-accumulates that the sizes multiply to, 0 for a form without any; `None` where they do not fit
@@ -428,23 +427,23 @@ pub fn elementwise(node: &Node, outputs: &[Type], counts: &Counts) -> Result<For
 
 /// The first input moves to the outputs.
 pub fn copied(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
-    moved(node, outputs, 1)
+    Ok(moved(node, outputs, 1))
 }
 
 /// All inputs move to the outputs.
 pub fn joined(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
-    moved(node, outputs, node.inputs.len() as u64)
+    Ok(moved(node, outputs, node.inputs.len() as u64))
 }
 
 /// The outputs are filled in: inputs give sizes and values only.
 pub fn filled(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
-    moved(node, outputs, 0)
+    Ok(moved(node, outputs, 0))
 }
 
 /// So many inputs move to the outputs.
-pub fn moved(node: &Node, outputs: &[Type], inputs: u64) -> Result<Form, OpError> {
+pub(super) fn moved(node: &Node, outputs: &[Type], inputs: u64) -> Form {
     let named = node.outputs.iter().filter(|named| **named).count() as u64;
-    Ok(Form::Copy { elements: made(outputs), inputs, outputs: named })
+    Form::Copy { elements: made(outputs), inputs, outputs: named }
 }
 
 /// Multiply-accumulates of no simpler form.
@@ -475,3 +474,6 @@ pub fn looked_up(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpEr
     let elements = dims::output_count(outputs, 0)?;
     Ok(Form::Gather { elements, run: elements.checked_div(node.count(1)?).unwrap_or(0).max(1) })
 }
+
+#[cfg(test)]
+mod tests;

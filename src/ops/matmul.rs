@@ -184,8 +184,10 @@ fn form_of(node: &Node, at: At) -> Result<Form, OpError> {
 /// `A [M, K]` by `B [K, N]`, each transposed if its attribute says so.
 pub fn gemm_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
     let [m, n] = *dims::output_shape(outputs, 0)? else { return Err(OpError::UnknownSize("an output")) };
-    let [rows, columns] = node.dims(0)?;
-    let k = if node.int_or("transA", 0)? == 0 { columns } else { rows };
+    let ([rows_a, columns_a], [rows_b, columns_b]) = (node.dims(0)?, node.dims(1)?);
+    let k_a = if node.int_or("transA", 0)? == 0 { columns_a } else { rows_a };
+    let k_b = if node.int_or("transB", 0)? == 0 { rows_b } else { columns_b };
+    let k = shared(k_a, k_b, "the columns of A and the rows of B")?;
     let size = |dim: Dim| count(&[dim], "a matrix");
     let right = Right::of(node, PLAIN.b);
     Ok(Form::MatMul(MatMul { batch: 1, m: size(m)?, n: size(n)?, k: size(k)?, right }))

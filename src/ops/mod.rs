@@ -1,5 +1,5 @@
 //! The rules of every operator: the shapes it makes, the small values that pass through it, the work
-//! it does and the bytes it moves.
+//! it does, the bytes it moves and the form of its kernel.
 //!
 //! One row an operator in [`OPERATORS`], one file a family of rules. A rule sees the operands and
 //! attributes of one node, never its neighbours, so it can be tested alone. Nothing has a default: a

@@ -67,7 +67,7 @@ pub fn concat_work(_: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
 
 /// QLinearConcat: after the output's scale and zero point, a tensor, a scale and a zero point for each part.
 pub fn concat_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
-    form::moved(node, outputs, node.inputs.len().saturating_sub(2).div_ceil(3) as u64)
+    Ok(form::moved(node, outputs, node.inputs.len().saturating_sub(2).div_ceil(3) as u64))
 }
 
 /// QLinearSoftmax: along `axis`, before opset 13 from `axis` on.
