@@ -11,9 +11,11 @@
 
 pub mod assemble;
 pub mod clock;
+pub mod consumption;
 pub mod energy;
 pub mod fit;
 pub mod gpu;
+pub mod host;
 pub mod kernels;
 pub mod ladder;
 pub mod measure;

@@ -116,11 +116,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     }
     let devices = devices(&options.devices)?;
     output::keep_apart(global.output.as_deref(), &options.models)?;
-    let detail = match (global.quiet, global.verbose) {
-        (true, _) => Detail::Quiet,
-        (_, true) => Detail::Verbose,
-        _ => Detail::Usual,
-    };
+    let detail = global.detail();
     let mut writer = Writer { out: Output::open(global)?, options, format, detail, written: 0 };
     let mut failed = 0;
     for path in &options.models {

@@ -1,6 +1,7 @@
 //! Which of several boards is the adapter: by its place on the PCI bus, else by its ids, else by its name.
 
 use super::MeterError;
+use crate::device::profile::Adapter;
 
 /// What is known of the adapter that a meter is wanted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,18 @@ pub struct AdapterFacts {
     pub software: bool,
     /// Its place on the bus, as `0000:03:00.0`, where the driver says.
     pub pci_bus_id: Option<String>,
+}
+
+impl From<&Adapter> for AdapterFacts {
+    fn from(adapter: &Adapter) -> Self {
+        Self {
+            vendor: adapter.vendor,
+            device: adapter.device,
+            name: adapter.name.clone(),
+            software: adapter.is_software(),
+            pci_bus_id: adapter.pci_bus_id.clone(),
+        }
+    }
 }
 
 /// PCI vendor ids. Source: the PCI ID repository.
