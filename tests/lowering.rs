@@ -31,12 +31,12 @@ fn w(name: &str, dims: &[i64]) -> TensorProto {
     weight(name, Float32, dims)
 }
 
-fn elementwise(elements: u64, operands: u64, _broadcast: bool) -> KernelShape {
-    KernelShape::Elementwise { elements, operands }
+fn elementwise(elements: u64, operands: u64, broadcast: bool) -> KernelShape {
+    KernelShape::Elementwise { elements, operands, broadcast }
 }
 
 fn swap(batch: u64, rows: u64, cols: u64, inner: u64) -> KernelShape {
-    KernelShape::Transpose { elements: batch * rows * cols * inner }
+    KernelShape::Transpose { batch, rows, cols, inner }
 }
 
 fn product(m: u64, n: u64, k: u64) -> KernelShape {
@@ -84,7 +84,7 @@ fn a_classifier_is_one_channels_last_region_between_two_transposes() {
         vec![(elementwise(2048, 1, false), 1)],
         vec![(Pool { outputs: 8, window: 256 }, 1)],
         // A view, of a tensor that goes back first.
-        vec![(swap(1, 1, 8, 1), 1)],
+        vec![(swap(1, 1, 1, 8), 1)],
         // 32 rows a tile for one row.
         vec![(product(9, 10, 8), 1)],
     ];

@@ -4,7 +4,8 @@
 //! whose shaders run on the CPU, submitting and computing take CPU time both and are added. A kernel takes what
 //! was measured at exactly its shape, else what the model of its curve says.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 
 use super::lowering::{Kernel, Lowered, lower};
 use super::precision::{self, Factors, Storage};
@@ -14,7 +15,7 @@ use super::{
     energy, roofline,
 };
 use crate::cost::{LayerCost, ModelCost};
-use crate::device::curve::Curve;
+use crate::device::curve::{Curve, CurveTime};
 use crate::device::kernel::{KernelClass, KernelShape};
 use crate::device::profile::{Clock, Profile, Status};
 use crate::device::{Device, Precision};
@@ -51,17 +52,38 @@ pub(super) fn predict(
         roofline::of_layer(layer, contraction.rate.value, vector, measured.bandwidth, moves)
     };
     let roofline = cost.layers.iter().zip(&lowered).map(floor).sum();
-    let energy = energy::of_run(&total.run, device)?;
-    let energy_basis = if profile.adapter.is_software() { Basis::Assumed } else { Basis::Spec };
     let mut notes = total.notes(profile, &lowered);
+    let (energy, energy_basis) = match &profile.energy {
+        Some(model) => {
+            let bytes = |(layer, lowered): (&LayerCost, &Lowered)| match lowered.kernels.as_slice() {
+                [] => 0,
+                _ => layer.bytes_moved(),
+            };
+            let bytes = cost.layers.iter().zip(&lowered).map(bytes).fold(0, u64::saturating_add);
+            let latency = total.run.latency;
+            let energy = energy::by_meter(model, latency, cost.totals.flops, bytes);
+            if total.started > 0 {
+                measured.positive("energy", energy.value.0)?;
+            }
+            notes.push(format!(
+                "energy: {} and a price for each FLOP and byte, fitted to {} ({})",
+                model.static_power, model.source, model.scope
+            ));
+            (Some(energy), Basis::Calibrated)
+        }
+        None => {
+            let basis = if profile.adapter.is_software() { Basis::Assumed } else { Basis::Spec };
+            notes.extend(
+                device.board_power.as_ref().map(|power| format!("power: {}, {}", power.value, power.source)),
+            );
+            (energy::of_run(&total.run, device)?, basis)
+        }
+    };
     notes.extend(super::incomplete(cost));
     if runs_as != chosen {
         notes.push(format!(
             "kernels run in {runs_as}: this runtime has none in {chosen}, or the adapter has not"
         ));
-    }
-    if let Some(power) = &device.board_power {
-        notes.push(format!("power: {}, {}", power.value, power.source));
     }
     let limits = total.run.limits();
     Ok(Prediction {
@@ -86,14 +108,13 @@ pub(super) fn predict(
         kernels: total.classes,
         fits_memory: super::fits_memory(cost, device, storage),
         complete: cost.totals.complete,
-        assumptions: constants::used_by_webgpu(energy_known(device)),
+        assumptions: constants::used_by_webgpu(profile.energy.is_none() && device.board_power.is_some()),
         notes,
     })
 }
 
-fn energy_known(device: &Device) -> bool {
-    device.board_power.is_some()
-}
+/// Times of kernels that were asked for before: those like the runtime's, and the fastest.
+type Known = HashMap<(KernelShape, &'static [&'static str]), (Timed, Option<Seconds>)>;
 
 /// How long one kernel takes, and how far that may be off.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -158,10 +179,10 @@ impl<'p> Measured<'p> {
         let named = |name: &str| {
             of_class()
                 .filter(move |curve| curve.kernel == name)
-                .find_map(|curve| self.by(curve, &kernel.shape))
+                .find_map(|curve| Self::by(curve, &kernel.shape))
         };
         let alike =
-            || of_class().filter(|curve| curve.runtime_like).find_map(|curve| self.by(curve, &kernel.shape));
+            || of_class().filter(|curve| curve.runtime_like).find_map(|curve| Self::by(curve, &kernel.shape));
         let timed = match kernel.names().find_map(named).or_else(alike) {
             Some(timed) => timed,
             None if kernel.shape.contraction_flops() > 0.0 => {
@@ -177,28 +198,16 @@ impl<'p> Measured<'p> {
         Ok(timed)
     }
 
-    /// What a curve says of a shape.
-    fn by(&self, curve: &Curve, shape: &KernelShape) -> Option<Timed> {
-        if let Some(point) = curve.point(shape) {
-            let stats = &point.stats;
-            // The 90th percentile of a normal distribution lies 1.2816 standard deviations from its middle, and
-            // these are 1.4826 MAD.
-            let spread = 1.2816 * 1.4826 * (stats.mad / stats.median);
-            return Some(Timed { time: stats.median, below: spread.min(1.0), above: spread });
-        }
-        let model = curve.model.as_ref()?;
-        let residual = &model.residual;
-        Some(Timed {
-            time: model.time(shape, curve.tile, curve.precision),
-            below: (1.0 - residual.p10).max(0.0),
-            above: (residual.p90 - 1.0).max(0.0),
-        })
+    /// What a curve says of a shape: as measured, or by its model, or between the nearest points.
+    fn by(curve: &Curve, shape: &KernelShape) -> Option<Timed> {
+        let CurveTime { value, low, high, .. } = curve.time(shape)?;
+        Some(Timed { time: value, below: (1.0 - low / value).max(0.0), above: (high / value - 1.0).max(0.0) })
     }
 
     /// The time of the fastest of all measured kernels.
     fn fastest(&self, shape: &KernelShape) -> Option<Seconds> {
         let all =
-            self.profile.curves_of(shape.class(), self.precision).filter_map(|curve| self.by(curve, shape));
+            self.profile.curves_of(shape.class(), self.precision).filter_map(|curve| Self::by(curve, shape));
         all.map(|timed| timed.time).reduce(|a, b| if b < a { b } else { a })
     }
 
@@ -221,8 +230,9 @@ impl<'p> Measured<'p> {
     fn total(&self, cost: &ModelCost, lowered: &[Lowered]) -> Result<Total, PredictError> {
         let mut sums = Sums::NOTHING;
         let mut parts: Vec<Part> = vec![];
+        let mut known = Known::new();
         for (layer, lowered) in cost.layers.iter().zip(lowered) {
-            parts.push(self.layer(layer, lowered, &mut sums)?);
+            parts.push(self.layer(layer, lowered, &mut known, &mut sums)?);
         }
         let started = sums.started as f64;
         let submissions = sums.started.div_ceil(SUBMITTED_TOGETHER).saturating_sub(1) as f64;
@@ -258,15 +268,24 @@ impl<'p> Measured<'p> {
     }
 
     /// Adds up the kernels of a layer.
-    fn layer(&self, layer: &LayerCost, lowered: &Lowered, sums: &mut Sums) -> Result<Part, PredictError> {
+    fn layer(
+        &self,
+        layer: &LayerCost,
+        lowered: &Lowered,
+        known: &mut Known,
+        sums: &mut Sums,
+    ) -> Result<Part, PredictError> {
         let mut part = Part::NOTHING;
         let mut longest = Seconds::ZERO;
         for kernel in &lowered.kernels {
-            let timed = self.kernel(kernel)?;
+            let (timed, best) = match known.entry((kernel.shape, kernel.like)) {
+                Entry::Occupied(entry) => *entry.get(),
+                Entry::Vacant(entry) => *entry.insert((self.kernel(kernel)?, self.fastest(&kernel.shape))),
+            };
             let started = kernel.started as f64;
             let time = timed.time * started;
             let class = kernel.shape.class();
-            let best = self.fastest(&kernel.shape).filter(|best| *best < timed.time).unwrap_or(timed.time);
+            let best = best.filter(|best| *best < timed.time).unwrap_or(timed.time);
             if self.traffic(&kernel.shape) >= timed.time / 2.0 {
                 part.memory += time;
                 sums.memory += time;

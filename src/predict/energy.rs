@@ -3,7 +3,7 @@
 use super::time::Run;
 use super::{Interval, PredictError, constants};
 use crate::cost::ModelCost;
-use crate::device::{Device, Peak};
+use crate::device::{Device, EnergyEstimate, EnergyModel, Peak};
 use crate::units::{Joules, Seconds, Watts};
 
 /// The power of the board; `None` where nobody states it.
@@ -41,6 +41,20 @@ pub(super) fn of_run(run: &Run, device: &Device) -> Result<Option<Interval<Joule
         low: value / together(ratio(run.latency.low).recip(), low.recip()),
         high: value * together(ratio(run.latency.high), high),
     }))
+}
+
+/// The energy of a run by a model fitted to a meter. To the interval of the model comes that of the latency, at
+/// the static power, as an independent error.
+pub(super) fn by_meter(
+    model: &EnergyModel,
+    latency: Interval<Seconds>,
+    flops: u64,
+    bytes: u64,
+) -> Interval<Joules> {
+    let EnergyEstimate { value, low, high } = model.energy(latency.value, flops, bytes);
+    let below = (model.static_power * (latency.value - latency.low)).0.hypot((value - low).0);
+    let above = (model.static_power * (latency.high - latency.value)).0.hypot((high - value).0);
+    Interval { value, low: Joules((value.0 - below).max(0.0)), high: value + Joules(above) }
 }
 
 /// The factor that two independent factors, both 1 or more, make together at the same percentile.

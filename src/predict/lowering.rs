@@ -28,9 +28,9 @@ use crate::device::kernel::KernelShape;
 pub struct Kernel {
     /// The sizes.
     pub shape: KernelShape,
-    /// The kernel of the suite that is shaped as the runtime's, where it is not the one that
-    /// [`KernelShape::runtime_kernel`] names for the shape.
-    pub like: Option<&'static str>,
+    /// Kernels of the suite that are shaped as the runtime's, the most alike first, where they are others than
+    /// the one that [`KernelShape::runtime_kernel`] names for the shape.
+    pub like: &'static [&'static str],
     /// How many run.
     pub started: u64,
 }
@@ -38,7 +38,7 @@ pub struct Kernel {
 impl Kernel {
     /// Names of the suite's kernels to look for, the most alike first.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.like.into_iter().chain([self.shape.runtime_kernel()])
+        self.like.iter().copied().chain([self.shape.runtime_kernel()])
     }
 }
 
@@ -56,9 +56,9 @@ pub struct Lowered {
 }
 
 /// An output an invocation, its whole sum in a loop.
-const NAIVE: &str = "matmul.naive";
-/// Weights of several to a byte: a few columns a workgroup, whose lanes share the sum.
-const PACKED: &str = "matmul.packed4";
+const NAIVE: &[&str] = &["matmul.naive"];
+/// Few rows by weights of several to a byte: a few columns a workgroup, whose lanes share the sum.
+const PACKED: &[&str] = &["matmul.packed4", "matmul.split"];
 
 /// Rows up to which a product of matrices has the smaller tile.
 const FEW_ROWS: u64 = 8;
@@ -307,10 +307,10 @@ fn is_shape_arithmetic(layer: &LayerCost) -> bool {
 }
 
 fn push(lowered: &mut Lowered, shape: KernelShape, started: u64) {
-    push_like(lowered, shape, None, started);
+    push_like(lowered, shape, &[], started);
 }
 
-fn push_like(lowered: &mut Lowered, shape: KernelShape, like: Option<&'static str>, started: u64) {
+fn push_like(lowered: &mut Lowered, shape: KernelShape, like: &'static [&'static str], started: u64) {
     if shape.elements_moved() > 0.0 && started > 0 {
         lowered.kernels.push(Kernel { shape, like, started });
     }
@@ -320,8 +320,17 @@ fn elementwise(elements: u64, operands: u64, broadcast: bool) -> KernelShape {
     KernelShape::Elementwise { elements, operands, broadcast }
 }
 
-/// `[batch, rows, cols, inner]` to `[batch, cols, rows, inner]`.
+/// `[batch, rows, cols, inner]` to `[batch, cols, rows, inner]`; no element moves where one of two axes that are
+/// swapped has one.
 fn swap(batch: u64, rows: u64, cols: u64, inner: u64) -> KernelShape {
+    if rows == 1 || cols == 1 {
+        return KernelShape::Transpose {
+            batch: 1,
+            rows: 1,
+            cols: 1,
+            inner: product(&[batch, rows, cols, inner]),
+        };
+    }
     KernelShape::Transpose { batch, rows, cols, inner }
 }
 
@@ -370,7 +379,7 @@ fn kernels(layer: &LayerCost, context: Context, lowered: &mut Lowered) {
             let n = (*outputs).clamp(1, 64);
             let k = macs.checked_div(*outputs).unwrap_or(0);
             let shape = KernelShape::Matmul { batch: 1, m: outputs.div_ceil(n), n, k };
-            push_like(lowered, shape, Some(NAIVE), times);
+            push_like(lowered, shape, NAIVE, times);
             lowered.guessed = true;
         }
         Form::Elementwise { elements, inputs, broadcast, .. } => {
@@ -447,7 +456,8 @@ fn matmul(product: &MatMul, operator: &str, times: u64, lowered: &mut Lowered) {
     let MatMul { batch, m, n, k, right } = *product;
     // Gemm has tiles of 32 rows also for fewer: a product of 9 rows takes the same ones.
     let m = if operator == "Gemm" && (1..=FEW_ROWS).contains(&m) { FEW_ROWS.saturating_add(1) } else { m };
-    let like = matches!(right, Right::Packed { .. }).then_some(PACKED);
+    let packed = matches!(right, Right::Packed { .. }) && m <= FEW_ROWS;
+    let like = if packed { PACKED } else { &[] };
     push_like(lowered, KernelShape::Matmul { batch, m, n, k }, like, times);
 }
 
@@ -513,7 +523,7 @@ fn recur(recurrent: &Recurrent, times: u64, lowered: &mut Lowered) {
         n: hidden.saturating_mul(cell.gates()),
         k: input.saturating_add(hidden),
     };
-    push_like(lowered, step, Some(NAIVE), product(&[times, directions, sequence]));
+    push_like(lowered, step, NAIVE, product(&[times, directions, sequence]));
     let state = KernelShape::Copy { elements: batch.saturating_mul(hidden) };
     push(lowered, state, product(&[times, directions, 4]));
 }

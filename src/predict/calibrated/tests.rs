@@ -6,8 +6,8 @@ use crate::cost::{Edges, Form, LayerCost, ModelCost, Totals};
 use crate::device::kernel::{KernelClass, KernelShape};
 use crate::device::profile::{AdapterType, Clock, Launch, Profile, Transfer};
 use crate::device::testing::{adapter, curve, profile, stats, with_point};
-use crate::device::{Catalogue, Device, Precision, local};
-use crate::units::{BytesPerSecond, FlopsPerSecond, Seconds, Watts};
+use crate::device::{Catalogue, Device, EnergyModel, HeldOut, MeterScope, Percentiles, Precision, local};
+use crate::units::{BytesPerSecond, FlopsPerSecond, Joules, Seconds, Watts};
 
 const DISPATCH: f64 = 10e-6;
 
@@ -171,13 +171,59 @@ fn the_fastest_of_all_kernels_and_the_roofline_stand_beside_the_estimate() {
 
 #[test]
 fn weights_of_few_bits_take_the_kernel_for_them_and_the_usual_one_without() {
-    let mut layer = product(1000);
-    layer.form =
-        Form::MatMul(MatMul { batch: 1, m: 1000, n: 1024, k: 1024, right: Right::Packed { bits: 4 } });
-    close(on(measured(), vec![layer.clone()]).latency.value.0, PRODUCT + DISPATCH);
+    let packed = |m: u64| {
+        let right = Right::Packed { bits: 4 };
+        let form = Form::MatMul(MatMul { batch: 1, m, n: 1024, k: 1024, right });
+        vec![LayerCost { form, ..product(m) }]
+    };
+    let steps = 8.0 * 1_048_576.0;
+    close(on(measured(), packed(8)).latency.value.0, steps / 1e12 + 5e-6 + DISPATCH);
     let mut profile = measured();
     profile.curves.push(curve(KernelClass::Matmul, "matmul.packed4", 0.0, f64::INFINITY, 2e12));
-    close(on(profile, vec![layer]).latency.value.0, 1000.0 * 1_048_576.0 / 2e12 + DISPATCH);
+    close(on(profile.clone(), packed(8)).latency.value.0, steps / 2e12 + DISPATCH);
+    // Many rows have the usual tiles.
+    close(on(profile, packed(1000)).latency.value.0, PRODUCT + DISPATCH);
+}
+
+#[test]
+fn a_meter_stands_above_the_board_power() {
+    let price = |value: f64| Percentiles { p10: 0.9 * value, p90: 1.1 * value };
+    let meter = EnergyModel {
+        source: "meter".to_owned(),
+        scope: MeterScope::Board,
+        resolution: Joules(1e-3),
+        update_period: Seconds(0.1),
+        idle: None,
+        static_power: Watts(50.0),
+        joules_per_flop: 10e-12,
+        joules_per_byte: 100e-12,
+        static_w_interval: price(50.0),
+        joules_per_flop_interval: price(10e-12),
+        joules_per_byte_interval: price(100e-12),
+        r2: None,
+        condition: 1.0,
+        heldout_mape: 0.05,
+        heldout_ratio: Percentiles { p10: 0.9, p90: 1.1 },
+        heldout: HeldOut::HeldBack,
+        samples: 20,
+    };
+    let profile = Profile { energy: Some(meter), energy_reason: None, ..measured() };
+    let mut cost = model(vec![product(1000)]);
+    cost.totals.flops = 2_097_152_000;
+    let found = predict(&cost, &device(profile.clone()), &Request::default()).unwrap();
+    let energy = found.energy.unwrap();
+    let bytes = 2.0 * 1000.0 * 4096.0 + 4_194_304.0;
+    close(energy.value.0, 50.0 * found.latency.value.0 + 10e-12 * 2_097_152_000.0 + 100e-12 * bytes);
+    assert_eq!(found.energy_basis, Some(Basis::Calibrated));
+    assert!(energy.low < energy.value && energy.value < energy.high);
+    assert!(found.notes.iter().any(|note| note.contains("meter")), "{:?}", found.notes);
+
+    let nothing = predict(&model(vec![]), &device(profile.clone()), &Request::default()).unwrap();
+    assert_eq!(nothing.energy.unwrap().value, Joules::ZERO);
+    let mut broken = profile;
+    broken.energy.as_mut().unwrap().joules_per_byte = f64::NAN;
+    let error = predict(&cost, &device(broken), &Request::default()).unwrap_err();
+    assert!(matches!(error, PredictError::UnusableFigure { what: "energy", .. }), "{error}");
 }
 
 #[test]
