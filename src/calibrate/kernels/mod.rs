@@ -5,10 +5,13 @@
 //! and `alias` lines that its row lists.
 
 mod arithmetic;
+mod conv;
 mod data;
 mod grid;
+mod grouped_conv;
 mod matmul;
 mod memory;
+mod window;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,7 +23,8 @@ use crate::device::Precision;
 use crate::device::kernel::{KernelClass, Tile};
 
 /// The table.
-pub static KERNELS: &[&[Kernel]] = &[arithmetic::KERNELS, memory::KERNELS, matmul::KERNELS];
+pub static KERNELS: &[&[Kernel]] =
+    &[arithmetic::KERNELS, memory::KERNELS, matmul::KERNELS, conv::KERNELS, grouped_conv::KERNELS];
 
 /// Every kernel.
 pub fn all() -> impl Iterator<Item = &'static Kernel> {
