@@ -11,6 +11,7 @@
 
 pub mod assemble;
 pub mod clock;
+pub mod energy;
 pub mod fit;
 pub mod gpu;
 pub mod kernels;
@@ -18,6 +19,7 @@ pub mod ladder;
 pub mod measure;
 pub mod nnls;
 pub mod plan;
+pub mod power;
 mod sample;
 pub mod stats;
 

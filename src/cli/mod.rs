@@ -6,7 +6,9 @@ mod error;
 mod generate;
 mod ops;
 mod output;
+mod profiles;
 mod schema;
+mod shapes;
 mod strip;
 
 use std::ffi::OsString;

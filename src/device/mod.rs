@@ -5,7 +5,7 @@
 
 mod catalogue;
 pub mod curve;
-pub mod energy;
+mod energy;
 pub mod kernel;
 mod precision;
 pub mod profile;
@@ -17,6 +17,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use catalogue::Catalogue;
+pub use energy::{EnergyEstimate, EnergyModel, HeldOut, MeterScope, Percentiles};
 pub use precision::Precision;
 
 use crate::units::{BytesPerSecond, FlopsPerSecond, Watts};

@@ -6,6 +6,7 @@
 
 mod arithmetic;
 mod data;
+mod grid;
 mod matmul;
 mod memory;
 

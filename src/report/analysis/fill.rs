@@ -56,6 +56,7 @@ pub fn of<'a>(subject: &Subject<'a>) -> Analysis<'a> {
                     bytes_weights: cost.totals.bytes_weights,
                     bytes_written: cost.totals.bytes_written,
                     repeat: 1,
+                    ..LayerCost::default()
                 })
             },
             bounded_flops: cost.totals.bounded_flops,
