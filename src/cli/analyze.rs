@@ -14,7 +14,7 @@ use crate::cost::{self, By, Convention, ModelCost};
 use crate::device::{Catalogue, Device, Precision};
 use crate::graph::{Origin, Trips, TypedGraph};
 use crate::onnx;
-use crate::predict::{Prediction, predict};
+use crate::predict::{self, Prediction, predict};
 use crate::report::failure::{FailedModel, Failure, Problem};
 use crate::report::fields::{self, FIELDS, Field};
 use crate::report::rows::{self, Selection};
@@ -194,7 +194,7 @@ fn count<'m>(
     let mut predictions = vec![];
     let mut without_estimate = vec![];
     for device in devices {
-        match predict(&cost, device, options.precision) {
+        match predict(&cost, device, &predict::Request { precision: options.precision, runtime: None }) {
             Ok(prediction) => predictions.push(prediction),
             Err(error) => {
                 without_estimate

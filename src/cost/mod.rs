@@ -38,6 +38,10 @@ pub struct LayerCost {
     pub repeat: u64,
     /// The form of its kernel, of one turn.
     pub form: Form,
+    /// Name of its operator; empty for one that the operator table lacks, and for a sum of layers.
+    pub operator: &'static str,
+    /// Operator-set domain of its operator; empty for ai.onnx.
+    pub domain: &'static str,
 }
 
 /// A node whose cost is not known.
@@ -211,8 +215,14 @@ fn costed(
         Traffic::Streamed => Some(Moved { read: vec![], written: vec![] }),
         Traffic::Formula(rule) => Some(rule(view, outputs)?),
     };
-    let mut cost =
-        LayerCost { counts: once.times(node.repeat)?, repeat: node.repeat, form, ..LayerCost::default() };
+    let mut cost = LayerCost {
+        counts: once.times(node.repeat)?,
+        repeat: node.repeat,
+        form,
+        operator: node.operator.map_or("", |operator| operator.name),
+        domain: node.operator.map_or("", |operator| operator.domain),
+        ..LayerCost::default()
+    };
     let Some(moved) = moved else { return Ok(cost) };
     let times = |bytes: u64, total: u64| {
         bytes.checked_mul(node.repeat).and_then(|bytes| total.checked_add(bytes)).ok_or(OpError::Overflow)

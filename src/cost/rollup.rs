@@ -97,6 +97,8 @@ impl LayerCost {
             // Loops within loops may run more often than 64 bits count; only their cost must add up.
             repeat: self.repeat.saturating_add(other.repeat),
             form: Form::Absent,
+            operator: "",
+            domain: "",
         })
     }
 
