@@ -88,14 +88,22 @@ fn of_class(class: KernelClass) -> Vec<KernelShape> {
         KernelClass::Conv => CONVOLUTIONS.iter().map(conv).collect(),
         KernelClass::GroupedConv => GROUPED.iter().map(grouped).collect(),
         KernelClass::Elementwise => {
-            // Layers of a network add two tensors or change one: both, where a kernel runs both.
-            let with =
-                |operands| elements().map(move |elements| KernelShape::Elementwise { elements, operands });
-            with(2).zip(with(1)).flat_map(|(two, one)| [two, one]).collect()
+            // Layers of a network add two tensors, change one, or add a bias to one.
+            let of = |elements| {
+                [(2, false), (1, false), (2, true)].map(|(operands, broadcast)| KernelShape::Elementwise {
+                    elements,
+                    operands,
+                    broadcast,
+                })
+            };
+            elements().flat_map(of).collect()
         }
         KernelClass::Special => elements().map(|elements| KernelShape::Special { elements }).collect(),
         KernelClass::Copy => elements().map(|elements| KernelShape::Copy { elements }).collect(),
-        KernelClass::Transpose => elements().map(|elements| KernelShape::Transpose { elements }).collect(),
+        KernelClass::Transpose => {
+            let of = |&(batch, rows, cols, inner)| KernelShape::Transpose { batch, rows, cols, inner };
+            TRANSPOSED.iter().map(of).collect()
+        }
         KernelClass::Reduce => rows(REDUCED).map(|(rows, cols)| KernelShape::Reduce { rows, cols }).collect(),
         KernelClass::Softmax => {
             rows(NORMALIZED).map(|(rows, cols)| KernelShape::Softmax { rows, cols }).collect()
@@ -126,6 +134,23 @@ const ELEMENTS: &[u64] = &[
     1 << 19,
     1 << 23,
     1 << 16,
+];
+
+/// Batch, rows, columns, adjacent elements. A feature map to channels last and back, the heads of attention, an
+/// image.
+const TRANSPOSED: &[(u64, u64, u64, u64)] = &[
+    (1, 64, 3136, 1),
+    (1, 128, 12, 64),
+    (1, 3, 50_176, 1),
+    (1, 2048, 49, 1),
+    (1, 12, 128, 64),
+    (12, 128, 64, 1),
+    (1, 1500, 384, 1),
+    (1, 32, 32, 1),
+    (1, 1500, 6, 64),
+    (1, 256, 784, 1),
+    (1, 64, 12_544, 1),
+    (1, 2048, 2048, 1),
 ];
 
 /// Batch, `m`, `n`, `k`. Pixels of convolutions as products (3136 = 56², 784 = 28², 196 = 14², 49 = 7²),

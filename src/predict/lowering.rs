@@ -317,13 +317,12 @@ fn push_like(lowered: &mut Lowered, shape: KernelShape, like: Option<&'static st
 }
 
 fn elementwise(elements: u64, operands: u64, broadcast: bool) -> KernelShape {
-    let _ = broadcast;
-    KernelShape::Elementwise { elements, operands }
+    KernelShape::Elementwise { elements, operands, broadcast }
 }
 
 /// `[batch, rows, cols, inner]` to `[batch, cols, rows, inner]`.
 fn swap(batch: u64, rows: u64, cols: u64, inner: u64) -> KernelShape {
-    KernelShape::Transpose { elements: product(&[batch, rows, cols, inner]) }
+    KernelShape::Transpose { batch, rows, cols, inner }
 }
 
 /// A transpose of so many elements, of which the sizes of the axes are not known: as square as they divide.
