@@ -24,6 +24,8 @@ const OVERHEAD_DISPATCHES: u32 = 64;
 const SENTINEL_SAMPLES: usize = 5;
 /// The weight of the latest task in what tasks are expected to take.
 const LATEST: f64 = 0.15;
+/// Tasks of either kind before anything is dropped on what they took.
+const LEARNT: u32 = 4;
 /// Turns of a task's expected time after which it makes do with what it has.
 const PATIENCE: f64 = 2.0;
 
@@ -451,7 +453,7 @@ struct Budget {
 
 impl Budget {
     fn new(plan: &Plan) -> Self {
-        let samples = plan.sampling.target.0 * (plan.sampling.at_least as f64 + 8.0);
+        let samples = plan.sampling.target.0 * (plan.sampling.at_least as f64 + 6.0);
         if plan.software {
             Self { compile: 0.25, case: 2.0 * samples, compiles: 0, cases: 0 }
         } else {
@@ -503,6 +505,9 @@ impl Budget {
         compiled: &HashSet<Pipeline<'t>>,
         remaining: Seconds,
     ) -> usize {
+        if self.cases < LEARNT || self.compiles < LEARNT {
+            return 0;
+        }
         let before = left.len();
         let mut expected = self.expected(left, compiled);
         while expected.0 > remaining.0 {

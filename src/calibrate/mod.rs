@@ -17,6 +17,7 @@ pub mod gpu;
 pub mod kernels;
 pub mod ladder;
 pub mod measure;
+pub mod mock;
 pub mod nnls;
 pub mod plan;
 pub mod power;
