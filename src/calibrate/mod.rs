@@ -10,6 +10,7 @@
 //! [`KernelShape`]s.
 
 pub mod assemble;
+mod budget;
 pub mod clock;
 pub mod energy;
 pub mod fit;
