@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
+use super::budget::{Budget, Pipeline, pipeline};
 use super::clock::{Choice, Pair};
 use super::plan::{Direction, Launched, Measurement, Plan, Task};
 use super::sample::{Fault, Overhead, Sampler, Sized};
-use super::{Case, Configuration, RunError, Runner, Work, stats};
+use super::{Case, RunError, Runner, Work, stats};
 use crate::device::profile::{Clock, Stats, Unmeasured};
 use crate::units::Seconds;
 
@@ -22,8 +23,6 @@ const OVERHEAD_SAMPLES: usize = 9;
 const OVERHEAD_DISPATCHES: u32 = 64;
 /// Samples of the sentinel, each time.
 const SENTINEL_SAMPLES: usize = 5;
-/// The weight of the latest task in what tasks are expected to take.
-const LATEST: f64 = 0.15;
 /// Turns of a task's expected time after which it makes do with what it has.
 const PATIENCE: f64 = 2.0;
 
@@ -39,9 +38,9 @@ pub struct Clocks {
 /// How far a run is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
-    /// Tasks done, dropped or failed.
+    /// Tasks done or failed.
     pub done: usize,
-    /// Tasks there were at the start.
+    /// Tasks that there is time for: it may shrink and grow.
     pub total: usize,
     /// What comes next: its row and size.
     pub next: String,
@@ -275,22 +274,25 @@ impl<'r> Run<'r> {
         let plan = self.plan;
         let mut left: Vec<&'r Task> = plan.tasks.iter().rev().collect();
         self.look_at_sentinel()?;
-        let mut middle = Some(total / 2);
+        let mut aside = vec![];
+        let mut half_way = false;
         while let Some(task) = left.last().copied() {
             let elapsed = self.sampler.runner.now() - began;
             let remaining = self.plan.budget - elapsed;
-            self.records.dropped += self.budget.drop_for(&mut left, &self.compiled, remaining);
+            self.budget.fit(&mut left, &mut aside, &self.compiled, remaining);
+            self.records.dropped = aside.len();
             if left.last().is_none_or(|last| !std::ptr::eq(*last, task)) {
                 continue;
             }
-            if middle.is_some_and(|at| total - left.len() >= at) {
-                middle = None;
+            let done = total - left.len() - aside.len();
+            if !half_way && done >= left.len() {
+                half_way = true;
                 self.look_at_sentinel()?;
             }
             let expected = self.budget.expected(&left, &self.compiled);
             on_progress(&Progress {
-                done: total - left.len(),
-                total,
+                done,
+                total: total - aside.len(),
                 next: described(&task.measurement),
                 left: expected,
             });
@@ -299,6 +301,7 @@ impl<'r> Run<'r> {
         }
         self.look_at_sentinel()?;
         let next = String::new();
+        let total = total - aside.len();
         on_progress(&Progress { done: total, total, next, left: Seconds::ZERO });
         Ok(())
     }
@@ -421,96 +424,5 @@ fn of_kernel(measurement: &Measurement) -> Option<&'static str> {
         Measurement::Time(case) | Measurement::Launch { case, .. } => Some(case.kernel.id),
         Measurement::Search(search) => Some(search.kernel.id),
         Measurement::Transfer { .. } => None,
-    }
-}
-
-/// What is compiled once.
-type Pipeline<'p> = (&'static str, &'p Configuration);
-
-/// What is compiled for a measurement, if it is one thing.
-fn pipeline(measurement: &Measurement) -> Option<Pipeline<'_>> {
-    match measurement {
-        Measurement::Time(case) | Measurement::Launch { case, .. } => {
-            Some((case.kernel.id, &case.configuration))
-        }
-        Measurement::Search(_) | Measurement::Transfer { .. } => None,
-    }
-}
-
-/// What tasks take: first a guess, then what they took.
-struct Budget {
-    /// Of a pipeline that is not compiled yet.
-    compile: f64,
-    /// Of a case whose pipeline is.
-    case: f64,
-    /// Pipelines that this rests on.
-    compiles: u32,
-    /// Cases that this rests on.
-    cases: u32,
-}
-
-impl Budget {
-    fn new(plan: &Plan) -> Self {
-        let samples = plan.sampling.target.0 * (plan.sampling.at_least as f64 + 8.0);
-        if plan.software {
-            Self { compile: 0.25, case: 2.0 * samples, compiles: 0, cases: 0 }
-        } else {
-            Self { compile: 0.03, case: samples, compiles: 0, cases: 0 }
-        }
-    }
-
-    /// What a measurement is expected to take.
-    fn of(&self, measurement: &Measurement, compiled: &HashSet<Pipeline>) -> Seconds {
-        let fresh = match pipeline(measurement) {
-            Some(key) if compiled.contains(&key) => 0.0,
-            _ => measurement.pipelines() as f64,
-        };
-        // A configuration that is tried takes a third of the samples of a case.
-        let tries = fresh.max(1.0) - 1.0;
-        Seconds(self.case * (1.0 + tries / 3.0) + self.compile * fresh)
-    }
-
-    /// What all of them are expected to take.
-    fn expected<'t>(&self, left: &[&'t Task], compiled: &HashSet<Pipeline<'t>>) -> Seconds {
-        let mut coming = compiled.clone();
-        let mut total = Seconds::ZERO;
-        for task in left.iter().rev() {
-            total += self.of(&task.measurement, &coming);
-            coming.extend(pipeline(&task.measurement));
-        }
-        total
-    }
-
-    /// Moves what is expected towards what a task took: all the way at first, less by less later.
-    fn learn(&mut self, measurement: &Measurement, compiled: &HashSet<Pipeline>, took: Seconds) {
-        let Some(key) = pipeline(measurement) else { return };
-        let move_by = |of: &mut f64, known: &mut u32, found: f64| {
-            *known = known.saturating_add(1);
-            *of += (found - *of) * LATEST.max(1.0 / (f64::from(*known) + 1.0));
-        };
-        if compiled.contains(&key) {
-            move_by(&mut self.case, &mut self.cases, took.0);
-        } else {
-            let found = (took.0 - self.case).max(0.0);
-            move_by(&mut self.compile, &mut self.compiles, found);
-        }
-    }
-
-    /// Drops the points that matter least until the rest fits, and says how many.
-    fn drop_for<'t>(
-        &self,
-        left: &mut Vec<&'t Task>,
-        compiled: &HashSet<Pipeline<'t>>,
-        remaining: Seconds,
-    ) -> usize {
-        let before = left.len();
-        let mut expected = self.expected(left, compiled);
-        while expected.0 > remaining.0 {
-            let droppable = left.iter().enumerate().filter(|(_, task)| task.rank > 0);
-            let Some((at, _)) = droppable.max_by_key(|(_, task)| task.rank) else { break };
-            let dropped = left.remove(at);
-            expected = expected - self.of(&dropped.measurement, compiled);
-        }
-        before - left.len()
     }
 }

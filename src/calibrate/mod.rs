@@ -10,6 +10,7 @@
 //! [`KernelShape`]s.
 
 pub mod assemble;
+mod budget;
 pub mod clock;
 pub mod consumption;
 pub mod energy;
@@ -19,6 +20,7 @@ pub mod host;
 pub mod kernels;
 pub mod ladder;
 pub mod measure;
+pub mod mock;
 pub mod nnls;
 pub mod plan;
 pub mod power;

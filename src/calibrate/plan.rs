@@ -17,7 +17,7 @@ use crate::units::Seconds;
 pub const VERSION: u32 = 1;
 
 /// Pipelines of a quick run: each takes a software adapter 0.1 to 0.5 s to compile.
-const QUICK_PIPELINES: usize = 40;
+const QUICK_PIPELINES: usize = 48;
 /// Invocations that fill the largest GPU several times over, and their buffers stay below 128 MiB.
 const GPU_INVOCATIONS: u64 = 1 << 19;
 /// Invocations that keep every core of a CPU busy for long enough.
@@ -67,7 +67,8 @@ impl Preset {
 
     fn sampling(self, software: bool) -> Sampling {
         let (target, at_least, at_most) = match self {
-            Self::Quick => (0.010, 5, 20),
+            Self::Quick if software => (0.010, 5, 20),
+            Self::Quick => (0.006, 5, 20),
             Self::Standard => (0.015, 15, 60),
             Self::Full => (0.020, 15, 200),
         };
@@ -602,7 +603,7 @@ impl Draft<'_> {
                 self.refuse(row(&case), reason);
                 continue;
             }
-            let sizes = ladder::shapes(class, self.software).into_iter().map(Size::Shape);
+            let sizes = ladder::shapes(class, kernel.id, self.software).into_iter().map(Size::Shape);
             let sizes = sizes.filter(|size| (kernel.layout)(configuration, *size).is_some());
             let taken = sizes.take(self.preset.shapes(class, role));
             self.group(priority, rank, timed(kernel, configuration, taken));

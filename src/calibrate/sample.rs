@@ -213,31 +213,28 @@ impl Sampler<'_> {
         Ok(Row { case: sized.case.clone(), stats, tried: 1 })
     }
 
-    /// Time at twice the work over twice the time; measured again, both anew, where it is off.
+    /// Time at twice the work over twice the time: from one run, or where that is off from some of both, anew.
     fn scaling(&mut self, sized: &Sized, once: &[f64], tolerance: f64) -> Result<f64, Fault> {
         let Some(double) = grown(sized, 2.0, 2) else {
             return Err(Fault::NoScaling("it takes no time at any size".to_owned()));
         };
         let by_turns = double.case.size != sized.case.size;
-        let mut ratio = self.against(&double, by_turns, once)?;
-        if (ratio - 1.0).abs() > tolerance {
-            if by_turns {
-                self.prepare(&sized.case)?;
-            }
-            let again = (0..FEWEST).map(|_| self.seconds(sized)).collect::<Result<Vec<_>, _>>()?;
-            let second = self.against(&double, by_turns, &again)?;
-            if (second - 1.0).abs() < (ratio - 1.0).abs() {
-                ratio = second;
-            }
+        let first = self.against(&double, by_turns, once, 1)?;
+        if (first - 1.0).abs() <= tolerance {
+            return Ok(first);
         }
-        Ok(ratio)
+        if by_turns {
+            self.prepare(&sized.case)?;
+        }
+        let again = (0..FEWEST).map(|_| self.seconds(sized)).collect::<Result<Vec<_>, _>>()?;
+        self.against(&double, by_turns, &again, FEWEST)
     }
 
-    fn against(&mut self, double: &Sized, by_turns: bool, once: &[f64]) -> Result<f64, Fault> {
+    fn against(&mut self, double: &Sized, by_turns: bool, once: &[f64], runs: usize) -> Result<f64, Fault> {
         if by_turns {
             self.prepare(&double.case)?;
         }
-        let twice = (0..FEWEST).map(|_| self.seconds(double)).collect::<Result<Vec<_>, _>>()?;
+        let twice = (0..runs).map(|_| self.seconds(double)).collect::<Result<Vec<_>, _>>()?;
         let medians = stats::median(&twice).zip(stats::median(once));
         Ok(medians.map_or(f64::INFINITY, |(twice, once)| twice / (2.0 * once)))
     }
