@@ -2,12 +2,16 @@
 
 use std::collections::HashSet;
 
-use super::Configuration;
 use super::plan::{Measurement, Plan, Task};
+use super::{Case, Configuration, Size};
 use crate::units::Seconds;
 
 /// The weight of the latest task in what tasks are expected to take.
 const LATEST: f64 = 0.15;
+/// What kernels of the classes have been seen to reach where shaders run on the CPU: FLOPs and elements a
+/// second.
+const SOFTWARE_FLOPS_PER_SECOND: f64 = 4e9;
+const SOFTWARE_ELEMENTS_PER_SECOND: f64 = 5e8;
 /// Tasks of either kind before anything is dropped on what they took.
 const LEARNT: u32 = 4;
 /// Tasks set aside come back while all fits in this share of the time left.
@@ -36,16 +40,18 @@ pub(super) struct Budget {
     compiles: u32,
     /// Cases that this rests on.
     cases: u32,
+    /// Whether shaders run on the CPU.
+    software: bool,
+    /// Dispatches that a case takes at least: probe, samples, and twice the work.
+    dispatches: f64,
 }
 
 impl Budget {
     pub fn new(plan: &Plan) -> Self {
-        let samples = plan.sampling.target.0 * (plan.sampling.at_least as f64 + 6.0);
-        if plan.software {
-            Self { compile: 0.25, case: 2.0 * samples, compiles: 0, cases: 0 }
-        } else {
-            Self { compile: 0.03, case: samples, compiles: 0, cases: 0 }
-        }
+        let samples = plan.sampling.at_least as f64;
+        let seconds = plan.sampling.target.0 * (samples + 6.0);
+        let (compile, case) = if plan.software { (0.25, 2.0 * seconds) } else { (0.03, seconds) };
+        Self { compile, case, compiles: 0, cases: 0, software: plan.software, dispatches: samples + 4.0 }
     }
 
     /// What a measurement is expected to take.
@@ -56,7 +62,20 @@ impl Budget {
         };
         // A configuration that is tried takes a third of the samples of a case.
         let tries = fresh.max(1.0) - 1.0;
-        Seconds(self.case * (1.0 + tries / 3.0) + self.compile * fresh)
+        let case = self.case.max(self.of_large(measurement).0);
+        Seconds(case * (1.0 + tries / 3.0) + self.compile * fresh)
+    }
+
+    /// What a case takes whose one dispatch is longer than a sample; 0 on adapters that have none such.
+    fn of_large(&self, measurement: &Measurement) -> Seconds {
+        match measurement {
+            Measurement::Time(Case { size: Size::Shape(shape), .. }) if self.software => {
+                let dispatch = shape.contraction_flops() / SOFTWARE_FLOPS_PER_SECOND
+                    + shape.elements_moved() / SOFTWARE_ELEMENTS_PER_SECOND;
+                Seconds(dispatch * self.dispatches)
+            }
+            _ => Seconds::ZERO,
+        }
     }
 
     /// What all of them are expected to take.
@@ -73,6 +92,9 @@ impl Budget {
     /// Moves what is expected towards what a task took: all the way at first, less by less later.
     pub fn learn(&mut self, measurement: &Measurement, compiled: &HashSet<Pipeline>, took: Seconds) {
         let Some(key) = pipeline(measurement) else { return };
+        if self.of_large(measurement).0 > self.case {
+            return;
+        }
         let move_by = |of: &mut f64, known: &mut u32, found: f64| {
             *known = known.saturating_add(1);
             *of += (found - *of) * LATEST.max(1.0 / (f64::from(*known) + 1.0));

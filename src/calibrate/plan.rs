@@ -67,7 +67,7 @@ impl Preset {
 
     fn sampling(self, software: bool) -> Sampling {
         let (target, at_least, at_most) = match self {
-            Self::Quick if software => (0.010, 5, 20),
+            Self::Quick if software => (0.010, 5, 10),
             Self::Quick => (0.006, 5, 20),
             Self::Standard => (0.015, 15, 60),
             Self::Full => (0.020, 15, 200),
@@ -623,11 +623,7 @@ impl Draft<'_> {
             }
             pipelines += group.pipelines();
             let ranked = (group.rank..).zip(group.measurements);
-            tasks.extend(ranked.map(|(place, measurement)| {
-                // A variant has a first point too, and it is kept.
-                let rank = if place == group.rank { 0 } else { place };
-                Task { measurement, rank }
-            }));
+            tasks.extend(ranked.map(|(place, measurement)| Task { measurement, rank: place }));
         }
         let asked = self.of_models(models, &mut tasks);
         let mut random = fastrand::Rng::with_seed(seed);
