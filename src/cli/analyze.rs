@@ -8,12 +8,13 @@ use clap::{Args, ValueEnum};
 
 use super::error::{self, Refusal};
 use super::output::{self, Output};
+use super::shapes::{self, CountError, Shapes};
 use super::{Format, Global, Status};
 use crate::cost::{self, By, Convention, ModelCost};
 use crate::device::{Catalogue, Device, Precision};
-use crate::graph::{self, GraphError, Origin, Request, Trips, TypedGraph};
+use crate::graph::{Origin, Trips, TypedGraph};
 use crate::onnx;
-use crate::predict::{Prediction, predict};
+use crate::predict::{self, Prediction, predict};
 use crate::report::failure::{FailedModel, Failure, Problem};
 use crate::report::fields::{self, FIELDS, Field};
 use crate::report::rows::{self, Selection};
@@ -31,15 +32,8 @@ pub struct Options {
     /// ONNX files; `-` reads standard input
     #[arg(required = true, value_name = "MODEL")]
     models: Vec<PathBuf>,
-    /// Set an open dimension by its name in the model
-    #[arg(long = "dim", value_name = "NAME=V", value_parser = dimension, help_heading = "Shapes")]
-    dims: Vec<(String, u64)>,
-    /// Set the whole shape of an input, fixed dimensions too; `NAME=scalar` for rank 0
-    #[arg(long = "input", value_name = "NAME=1x3x224x224", value_parser = shape, help_heading = "Shapes")]
-    inputs: Vec<(String, Vec<u64>)>,
-    /// Set the batch dimension, whatever it is called
-    #[arg(long, value_name = "N", help_heading = "Shapes")]
-    batch: Option<u64>,
+    #[command(flatten)]
+    shapes: Shapes,
     /// Refuse a model that needs a default or has a node that is not counted, and list all that is missing
     #[arg(long, help_heading = "Shapes")]
     strict: bool,
@@ -122,11 +116,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     }
     let devices = devices(&options.devices)?;
     output::keep_apart(global.output.as_deref(), &options.models)?;
-    let detail = match (global.quiet, global.verbose) {
-        (true, _) => Detail::Quiet,
-        (_, true) => Detail::Verbose,
-        _ => Detail::Usual,
-    };
+    let detail = global.detail();
     let mut writer = Writer { out: Output::open(global)?, options, format, detail, written: 0 };
     let mut failed = 0;
     for path in &options.models {
@@ -191,34 +181,16 @@ fn analyze(
     Ok(Ok(()))
 }
 
-/// Why a model cannot be counted.
-struct CountError {
-    code: &'static str,
-    message: String,
-    hint: Option<String>,
-}
-
 fn count<'m>(
     model: &'m onnx::Model,
     options: &Options,
     devices: &[&Device],
 ) -> Result<Counted<'m>, CountError> {
-    let request =
-        Request { dims: options.dims.clone(), inputs: options.inputs.clone(), batch: options.batch };
-    let graph = graph::infer(&model.proto, &request).map_err(|error| CountError {
-        code: code(&error),
-        hint: hint(&error),
-        message: error.to_string(),
-    })?;
-    let cost = cost::count(&graph).map_err(|error| CountError {
-        code: "overflow",
-        message: error.to_string(),
-        hint: Some("a dimension is larger than any real one: see --dim and --input".to_owned()),
-    })?;
+    let (graph, cost) = shapes::count(model, &options.shapes)?;
     let mut predictions = vec![];
     let mut without_estimate = vec![];
     for device in devices {
-        match predict(&cost, device, options.precision) {
+        match predict(&cost, device, &predict::Request { precision: options.precision, runtime: None }) {
             Ok(prediction) => predictions.push(prediction),
             Err(error) => {
                 without_estimate
@@ -227,35 +199,6 @@ fn count<'m>(
         }
     }
     Ok(Counted { graph, cost, predictions, without_estimate })
-}
-
-fn code(error: &GraphError) -> &'static str {
-    match error {
-        GraphError::NoGraph => "no-graph",
-        GraphError::Node { .. } => "shape-mismatch",
-        GraphError::UnknownName { .. } => "unknown-name",
-        GraphError::InputRank { .. } => "input-rank",
-        GraphError::Contradiction { .. } => "contradiction",
-        GraphError::NoBatch => "no-batch",
-        GraphError::TooManyNodes { .. } => "too-many-nodes",
-        GraphError::TooDeep { .. } => "too-deep",
-    }
-}
-
-fn hint(error: &GraphError) -> Option<String> {
-    let hint = match error {
-        GraphError::NoGraph => "an ONNX model without a graph holds nothing to count: export it again",
-        GraphError::Node { .. } => "the shapes given with --dim, --input and --batch must suit the model",
-        GraphError::UnknownName { kind: "input", .. } => "names are case-sensitive: --input NAME=1x3x224x224",
-        GraphError::UnknownName { .. } => "names are case-sensitive: --dim NAME=V",
-        GraphError::InputRank { .. } => "give as many numbers as the input has dimensions",
-        GraphError::Contradiction { .. } => "a name has one size in the whole model",
-        GraphError::NoBatch => "set the dimensions that you mean with --dim or --input",
-        GraphError::TooManyNodes { .. } | GraphError::TooDeep { .. } => {
-            "inline the functions of the model, or export it again"
-        }
-    };
-    Some(hint.to_owned())
 }
 
 /// All that keeps a count from being exact: defaults, nodes without a cost, bodies whose number of turns
@@ -393,33 +336,6 @@ fn field_parser() -> impl TypedValueParser<Value = &'static Field> {
         .try_map(|key| fields::find(&key).ok_or_else(|| format!("no field is called \"{key}\"")))
 }
 
-/// `batch=8`.
-fn dimension(text: &str) -> Result<(String, u64), String> {
-    let (name, value) = named(text, "batch=8")?;
-    Ok((name.to_owned(), size(value)?))
-}
-
-/// `x=1x3x224x224`, `x=1,3,224,224` or `x=scalar`.
-fn shape(text: &str) -> Result<(String, Vec<u64>), String> {
-    let (name, value) = named(text, "x=1x3x224x224")?;
-    let dims = match value {
-        "scalar" | "" => vec![],
-        _ => value.split(['x', ',']).map(size).collect::<Result<_, _>>()?,
-    };
-    Ok((name.to_owned(), dims))
-}
-
-/// Names may hold an `=`, sizes do not.
-fn named<'t>(text: &'t str, example: &str) -> Result<(&'t str, &'t str), String> {
-    let (name, value) =
-        text.rsplit_once('=').ok_or_else(|| format!("a name and a size are needed, as {example}"))?;
-    if name.is_empty() { Err(format!("a name is needed, as {example}")) } else { Ok((name, value)) }
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    text.trim().parse().map_err(|_| format!("\"{text}\" is no size: a whole number of 0 or more is needed"))
-}
-
 impl From<Grouping> for Option<By> {
     fn from(grouping: Grouping) -> Self {
         match grouping {
@@ -444,24 +360,6 @@ impl From<Weighing> for Convention {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shapes_are_read_as_people_write_them() {
-        for (text, name, dims) in [
-            ("x=1x3x224x224", "x", vec![1, 3, 224, 224]),
-            ("x=1,3", "x", vec![1, 3]),
-            ("x=scalar", "x", vec![]),
-            ("a=b=7", "a=b", vec![7]),
-            ("x=0", "x", vec![0]),
-        ] {
-            assert_eq!(shape(text).unwrap(), (name.to_owned(), dims), "{text}");
-        }
-        for text in ["x", "=1", "x=1x", "x=-1", "x=1.5", "x=99999999999999999999"] {
-            assert!(shape(text).is_err(), "{text}");
-        }
-        assert_eq!(dimension("batch=8").unwrap(), ("batch".to_owned(), 8));
-        assert!(dimension("batch").is_err());
-    }
 
     #[test]
     fn the_reference_device_is_in_the_catalogue() {

@@ -19,6 +19,8 @@ pub enum Status {
     Invalid = 5,
     /// We are wrong.
     Bug = 70,
+    /// The user stopped it: what was done until then is kept.
+    Interrupted = 130,
 }
 
 /// An error that knows its exit code and what would help.

@@ -119,6 +119,19 @@ pub enum Need {
 }
 
 impl Need {
+    /// The entry among an adapter's features without which it cannot be met; `None` where there is none.
+    /// Which sizes of cooperative matrices there are shows only when one is prepared.
+    #[must_use]
+    pub fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::F16 => Some("shader-f16"),
+            Self::F64 => Some("shader-f64"),
+            Self::Subgroups => Some("subgroup"),
+            Self::MatrixF32 | Self::MatrixF16 => Some("cooperative-matrix"),
+            Self::Dot4 => None,
+        }
+    }
+
     /// What is missing where it is missing.
     #[must_use]
     pub fn name(self) -> &'static str {
