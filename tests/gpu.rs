@@ -108,6 +108,7 @@ fn shapes(class: KernelClass) -> Vec<KernelShape> {
         KernelClass::Copy => [4096, 1022].map(|elements| KernelShape::Copy { elements }).into(),
         KernelClass::Transpose => vec![
             transpose(1, 37, 19, 1),
+            transpose(1, 36, 44, 1),
             transpose(3, 37, 19, 1),
             transpose(2, 5, 7, 12),
             transpose(1, 5, 7, 3),

@@ -1,5 +1,6 @@
 //! `ergometer analyze`: counts a model, layer by layer, and estimates its time and energy.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -9,20 +10,20 @@ use clap::{Args, ValueEnum};
 use super::error::{self, Refusal};
 use super::output::{self, Output};
 use super::shapes::{self, CountError, Shapes};
+use super::targets::{self, Targets};
 use super::{Format, Global, Status};
 use crate::cost::{self, By, Convention, ModelCost};
-use crate::device::{Catalogue, Device, Precision};
+use crate::device::{Device, Precision};
 use crate::graph::{Origin, Trips, TypedGraph};
 use crate::onnx;
-use crate::predict::{self, Prediction, predict};
+use crate::predict::{self, Prediction, Runtime, predict};
 use crate::report::failure::{FailedModel, Failure, Problem};
 use crate::report::fields::{self, FIELDS, Field};
 use crate::report::rows::{self, Selection};
 use crate::report::screen::{self, Detail, Layout};
-use crate::report::{Devices, NoEstimate, Subject, analysis, csv, json};
+use crate::report::{NoEstimate, Subject, analysis, csv, json};
+use crate::units::Watts;
 
-/// The device of estimates where none is named.
-const REFERENCE: &str = "nvidia-a100-sxm4-80-gb";
 /// Rows of a table where no other number is asked for.
 const TOP: usize = 10;
 
@@ -37,12 +38,18 @@ pub struct Options {
     /// Refuse a model that needs a default or has a node that is not counted, and list all that is missing
     #[arg(long, help_heading = "Shapes")]
     strict: bool,
-    /// Estimate for these devices; `ergometer devices` lists them
+    /// Estimate for these devices; `ergometer devices` lists them, `ergometer bench` measures `local`
     #[arg(long = "device", value_name = "A,B", value_delimiter = ',', help_heading = "Estimate")]
     devices: Vec<String>,
     /// Run contractions in fp64, fp32, tf32, fp16, bf16, fp8, int8 or int4, not as the model stores them
     #[arg(long, value_name = "P", help_heading = "Estimate")]
     precision: Option<Precision>,
+    /// What runs the model: webgpu needs a profile and is the default with one, eager is it without
+    #[arg(long, value_name = "RUNTIME", help_heading = "Estimate")]
+    runtime: Option<RuntimeName>,
+    /// Draw of the local device, where no meter measured it and the catalogue does not know it
+    #[arg(long, value_name = "WATTS", value_parser = watts, help_heading = "Estimate")]
+    board_power: Option<Watts>,
     /// Show every row, in the file's order unless --sort is given
     #[arg(long, help_heading = "Layers", conflicts_with = "top")]
     all: bool,
@@ -63,6 +70,15 @@ pub struct Options {
     /// What the headline counts
     #[arg(long, value_name = "NAME", default_value = "flops", help_heading = "Layers")]
     convention: Weighing,
+}
+
+/// What runs a model.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum RuntimeName {
+    /// ONNX Runtime with its WebGPU provider
+    Webgpu,
+    /// One kernel a layer, nothing fused, as eager PyTorch does
+    Eager,
 }
 
 /// What a row is.
@@ -114,13 +130,18 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
             .hint("take --format csv, or pick keys with jq")
             .into());
     }
-    let devices = devices(&options.devices)?;
+    let targets = targets::of(&options.devices, options.board_power)?;
+    if !global.quiet {
+        for warning in &targets.warnings {
+            error::warn(warning);
+        }
+    }
     output::keep_apart(global.output.as_deref(), &options.models)?;
     let detail = global.detail();
     let mut writer = Writer { out: Output::open(global)?, options, format, detail, written: 0 };
     let mut failed = 0;
     for path in &options.models {
-        if let Err(failure) = analyze(path, options, &devices, &mut writer)? {
+        if let Err(failure) = analyze(path, options, &targets, &mut writer)? {
             failed += 1;
             error::print(&failure.error.message, failure.error.hint.as_deref());
             writer.failure(&failure)?;
@@ -138,7 +159,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
 fn analyze(
     path: &Path,
     options: &Options,
-    devices: &[&Device],
+    targets: &Targets,
     writer: &mut Writer,
 ) -> anyhow::Result<Result<(), Failure>> {
     let name = path.to_string_lossy();
@@ -150,7 +171,7 @@ fn analyze(
         Ok(model) => model,
         Err(error) => return Ok(Err(failure(error.code(), error.to_string(), error.hint()))),
     };
-    let counted = match count(&model, options, devices) {
+    let counted = match count(&model, options, &targets.devices) {
         Ok(counted) => counted,
         Err(error) => return Ok(Err(failure(error.code, format!("{name}: {}", error.message), error.hint))),
     };
@@ -170,7 +191,7 @@ fn analyze(
         cost: &counted.cost,
         predictions: &counted.predictions,
         without_estimate: &counted.without_estimate,
-        devices: if options.devices.is_empty() { Devices::Reference } else { Devices::Named },
+        devices: targets.chosen,
     };
     writer.model(&subject)?;
     if options.models.len() == 1 {
@@ -184,13 +205,15 @@ fn analyze(
 fn count<'m>(
     model: &'m onnx::Model,
     options: &Options,
-    devices: &[&Device],
+    devices: &[Cow<'static, Device>],
 ) -> Result<Counted<'m>, CountError> {
     let (graph, cost) = shapes::count(model, &options.shapes)?;
+    let runtime = options.runtime.map(Runtime::from);
+    let request = predict::Request { precision: options.precision, runtime };
     let mut predictions = vec![];
     let mut without_estimate = vec![];
     for device in devices {
-        match predict(&cost, device, &predict::Request { precision: options.precision, runtime: None }) {
+        match predict(&cost, device, &request) {
             Ok(prediction) => predictions.push(prediction),
             Err(error) => {
                 without_estimate
@@ -312,24 +335,6 @@ impl Writer<'_> {
     }
 }
 
-/// The devices of those names, or the reference.
-///
-/// # Errors
-/// A [`Refusal`] with near misses.
-fn devices(names: &[String]) -> Result<Vec<&'static Device>, Refusal> {
-    let catalogue = Catalogue::builtin();
-    let find = |name: &str| {
-        catalogue
-            .find(name)
-            .map_err(|error| Refusal::usage(error.to_string()).hint("`ergometer devices` lists all of them"))
-    };
-    if names.is_empty() {
-        Ok(vec![find(REFERENCE)?])
-    } else {
-        names.iter().map(|name| find(name.trim())).collect()
-    }
-}
-
 fn field_parser() -> impl TypedValueParser<Value = &'static Field> {
     let keys = FIELDS.iter().map(|field| field.key).chain(["time"]);
     PossibleValuesParser::new(keys)
@@ -357,12 +362,20 @@ impl From<Weighing> for Convention {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// `35`, `35W` or `35 W`.
+fn watts(text: &str) -> Result<Watts, String> {
+    let number = text.trim().trim_end_matches(['W', 'w']).trim();
+    match number.parse() {
+        Ok(watts) if f64::is_finite(watts) && watts > 0.0 => Ok(Watts(watts)),
+        _ => Err(format!("\"{text}\" is no power: a number of watts above 0 is needed")),
+    }
+}
 
-    #[test]
-    fn the_reference_device_is_in_the_catalogue() {
-        assert_eq!(devices(&[]).unwrap()[0].id, REFERENCE);
+impl From<RuntimeName> for Runtime {
+    fn from(name: RuntimeName) -> Self {
+        match name {
+            RuntimeName::Webgpu => Self::Webgpu,
+            RuntimeName::Eager => Self::Eager,
+        }
     }
 }

@@ -71,6 +71,12 @@ pub fn report(error: &anyhow::Error) -> Status {
     refusal.map_or(Status::Environment, |refusal| refusal.status)
 }
 
+/// Prints `warning: …` to stderr.
+pub fn warn(message: &str) {
+    let warning = anstyle::AnsiColor::Yellow.on_default().bold();
+    anstream::eprintln!("{warning}warning:{warning:#} {}", visible(message));
+}
+
 /// Prints `error: …` and `hint: …` to stderr.
 pub fn print(message: &str, hint: Option<&str>) {
     let error = anstyle::AnsiColor::Red.on_default().bold();

@@ -11,6 +11,7 @@ mod profiles;
 mod schema;
 mod shapes;
 mod strip;
+mod targets;
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -513,16 +513,12 @@ fn attend(attention: &Attention, times: u64, lowered: &mut Lowered) {
     push(lowered, swap(batch, heads, q_len, v_head_size), times);
 }
 
-/// A kernel for each step and direction, an output of the state an invocation; nothing is taken out of the loop.
-/// Four copies of states for each direction.
+/// A kernel for each step and direction, that takes nothing out of the loop: an invocation for each element of
+/// the state, and in it a sum for each gate, as a product of as many rows. Four copies of states for each
+/// direction.
 fn recur(recurrent: &Recurrent, times: u64, lowered: &mut Lowered) {
     let Recurrent { cell, directions, sequence, batch, input, hidden } = *recurrent;
-    let step = KernelShape::Matmul {
-        batch: 1,
-        m: batch,
-        n: hidden.saturating_mul(cell.gates()),
-        k: input.saturating_add(hidden),
-    };
+    let step = KernelShape::Matmul { batch, m: cell.gates(), n: hidden, k: input.saturating_add(hidden) };
     push_like(lowered, step, NAIVE, product(&[times, directions, sequence]));
     let state = KernelShape::Copy { elements: batch.saturating_mul(hidden) };
     push(lowered, state, product(&[times, directions, 4]));

@@ -1,6 +1,6 @@
 //! Convolutions over all channels: the implicit matrix product of a WebGPU runtime, and a direct one.
 
-use super::grid::word;
+use super::grid::{positive, word};
 use super::window::{Taps, Windows};
 use super::{Configuration, Expected, Fill, Input, Kernel, Layout, Measures, Reference, Setting};
 use crate::calibrate::Size;
@@ -95,7 +95,7 @@ fn product(configuration: &Configuration, size: Size, rows: u64) -> Option<Layou
             Input { elements: weights, element, fill },
             Input { elements: out_channels, element, fill },
         ],
-        output: windows.result_elements(batch, out_channels)?,
+        output: positive(windows.result_elements(batch, out_channels)?)?,
         element,
         workgroups: [word(out_channels.div_ceil(32))?, word(rows)?, word(batch)?],
         operations: shape.contraction_flops(),

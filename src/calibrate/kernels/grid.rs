@@ -10,10 +10,15 @@ pub(super) fn word(size: u64) -> Option<u32> {
     u32::try_from(size).ok()
 }
 
+/// A size that is not 0: nothing is measured where there is nothing to do.
+pub(super) fn positive(size: u64) -> Option<u64> {
+    (size > 0).then_some(size)
+}
+
 /// Workgroups for so many invocations in a line, folded into rows where the line is too long. The shader counts
-/// `(group.y * groups.x + group.x) * workgroup + local`.
+/// `(group.y * groups.x + group.x) * workgroup + local`. `None` for no invocations.
 pub(super) fn linear(invocations: u64, workgroup: u64) -> Option<[u32; 3]> {
-    let workgroups = invocations.div_ceil(workgroup).max(1);
+    let workgroups = positive(invocations)?.div_ceil(workgroup);
     Some([word(workgroups.min(MOST_IN_A_ROW))?, word(workgroups.div_ceil(MOST_IN_A_ROW))?, 1])
 }
 

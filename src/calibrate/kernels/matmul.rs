@@ -1,6 +1,6 @@
 //! Matrix products: the tilings of a WebGPU runtime, and what may beat them.
 
-use super::grid::{linear, word};
+use super::grid::{linear, positive, word};
 use super::{Configuration, Expected, Fill, Input, Kernel, Layout, Measures, Reference, Setting};
 use crate::calibrate::Size;
 use crate::device::kernel::{KernelClass, KernelShape, Tile};
@@ -121,7 +121,7 @@ fn product(configuration: &Configuration, size: Size, workgroups: [u32; 3]) -> O
             Input { elements: elements(m, k)?, element, fill },
             Input { elements: elements(k, n)?, element, fill },
         ],
-        output: elements(m, n)?,
+        output: positive(elements(m, n)?)?,
         element,
         workgroups,
         operations: shape.contraction_flops(),

@@ -7,10 +7,14 @@
 mod arithmetic;
 mod conv;
 mod data;
+mod elementwise;
 mod grid;
 mod grouped_conv;
 mod matmul;
 mod memory;
+mod movement;
+mod pool;
+mod rowwise;
 mod window;
 
 use std::borrow::Cow;
@@ -23,8 +27,17 @@ use crate::device::Precision;
 use crate::device::kernel::{KernelClass, Tile};
 
 /// The table.
-pub static KERNELS: &[&[Kernel]] =
-    &[arithmetic::KERNELS, memory::KERNELS, matmul::KERNELS, conv::KERNELS, grouped_conv::KERNELS];
+pub static KERNELS: &[&[Kernel]] = &[
+    arithmetic::KERNELS,
+    memory::KERNELS,
+    matmul::KERNELS,
+    conv::KERNELS,
+    grouped_conv::KERNELS,
+    elementwise::KERNELS,
+    rowwise::KERNELS,
+    pool::KERNELS,
+    movement::KERNELS,
+];
 
 /// Every kernel.
 pub fn all() -> impl Iterator<Item = &'static Kernel> {

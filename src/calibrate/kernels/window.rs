@@ -1,6 +1,6 @@
 //! Windows that slide over images, channels last: what convolutions and pooling share.
 
-use super::grid::word;
+use super::grid::{positive, word};
 use crate::device::kernel::KernelShape;
 
 /// The image that a window of `kernel` in steps of `stride` makes `[height, width]` results of: a step's worth of
@@ -19,6 +19,7 @@ pub(super) struct Windows {
 
 impl Windows {
     pub(super) fn of(result: [u64; 2], kernel: [u64; 2], stride: [u64; 2]) -> Option<Self> {
+        result.iter().chain(&kernel).chain(&stride).try_for_each(|size| positive(*size).map(drop))?;
         let [height, width] = result;
         let [stride_y, stride_x] = stride;
         let image = [height.checked_mul(stride_y)?, width.checked_mul(stride_x)?];
@@ -66,6 +67,7 @@ fn elements([height, width]: [u64; 2], batch: u64, channels: u64) -> Option<u64>
 }
 
 /// The windows of a shader's parameters, for a reference: ten words.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Taps {
     words: [usize; 10],
 }
@@ -77,7 +79,7 @@ impl Taps {
     }
 
     /// Image `batch`, row, column and channel of element `index` of a result of `channels`.
-    pub(super) fn place(&self, index: usize, channels: usize) -> [usize; 4] {
+    pub(super) fn place(self, index: usize, channels: usize) -> [usize; 4] {
         let [_, _, height, width, ..] = self.words;
         let [channel, pixel] = [index % channels, index / channels];
         [pixel / (height * width), pixel / width % height, pixel % width, channel]
@@ -85,7 +87,7 @@ impl Taps {
 
     /// The elements of the window that falls on a result's pixel: the number within the window, and the pixel of
     /// all images. Padding is left out.
-    pub(super) fn pixels(&self, [batch, y, x, _]: [usize; 4]) -> impl Iterator<Item = (usize, usize)> {
+    pub(super) fn pixels(self, [batch, y, x, _]: [usize; 4]) -> impl Iterator<Item = (usize, usize)> {
         let [height, width, _, _, window_height, window_width, stride_y, stride_x, pad_y, pad_x] = self.words;
         let within = |place: usize, before: usize, size: usize| {
             place.checked_sub(before).filter(|place| *place < size)
