@@ -16,7 +16,7 @@ const PROBES: usize = 8;
 /// Dispatches in a pass: beyond, drivers' command buffers tell more than kernels.
 const MOST_DISPATCHES: u32 = 4096;
 /// Turns of a loop.
-const MOST_TURNS: u32 = 1 << 24;
+const MOST_TURNS: u32 = 32_767;
 /// Samples of a warm-up, plateau or not.
 const MOST_WARMING: usize = 10;
 /// Samples that a case without time left still gets.
@@ -123,7 +123,7 @@ impl Sampler<'_> {
         }
         // Of loops within a kernel the dispatch is a cost too; of kernels of models it is a part.
         let dispatch = if turns(sized.case.size).is_some() { self.overhead.dispatch } else { 0.0 };
-        Ok(seconds - self.overhead.submission - dispatch)
+        Ok(seconds - self.overhead.submission - dispatch * f64::from(sized.dispatches))
     }
 
     fn now(&self) -> f64 {
@@ -248,7 +248,8 @@ impl Sampler<'_> {
             }
         } else if let Some(first) = search.configurations.first() {
             self.attempt(search, first, &mut tries)?;
-            for setting in search.kernel.settings {
+            // The last setting of a row bears most on its rate.
+            for setting in search.kernel.settings.iter().rev() {
                 for value in setting.values {
                     let base = tries.best.as_ref().map_or(first, |(sized, _)| &sized.case.configuration);
                     let changed = with(base, setting.name, value);
@@ -328,21 +329,26 @@ fn turns(size: Size) -> Option<u32> {
     }
 }
 
-/// So many times the work: more turns where there are turns, else more dispatches, up to `headroom` times the
-/// most that a sample has. `None` where it cannot grow.
+/// So many times the work: more turns where there are turns to be had, else more dispatches; up to `headroom`
+/// times the most that a sample has. `None` where it cannot grow.
 fn grown(sized: &Sized, factor: f64, headroom: u32) -> Option<Sized> {
     let scale = |count: u32, most: u32| {
-        let most = most * headroom;
+        let most = most.saturating_mul(headroom);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and `most`")]
         let larger = (f64::from(count) * factor).round().clamp(1.0, f64::from(most)) as u32;
         Some(larger).filter(|larger| *larger > count)
     };
     let mut larger = sized.clone();
-    match &mut larger.case.size {
-        Size::Chain { turns, .. } | Size::Bytes { turns, .. } => *turns = scale(*turns, MOST_TURNS)?,
-        Size::Intensity { .. } | Size::Shape(_) | Size::Empty => {
-            larger.dispatches = scale(sized.dispatches, MOST_DISPATCHES)?;
+    if let Size::Chain { turns, .. } | Size::Bytes { turns, .. } = &mut larger.case.size
+        && sized.dispatches == 1
+        && let Some(more) = scale(*turns, MOST_TURNS)
+    {
+        *turns = more;
+        if larger.case.layout().is_some() {
+            return Some(larger);
         }
+        larger = sized.clone();
     }
+    larger.dispatches = scale(sized.dispatches, MOST_DISPATCHES)?;
     Some(larger)
 }
