@@ -58,6 +58,13 @@ pub enum Size {
         /// Passes over it.
         turns: u32,
     },
+    /// So many elements, each read, worked on and written.
+    Intensity {
+        /// Elements, rounded down to whole rounds of all invocations.
+        elements: u64,
+        /// FLOPs on each, an even number: a multiply-add is two.
+        flops_per_element: u32,
+    },
     /// A kernel of a model.
     Shape(KernelShape),
     /// Nothing to do.
