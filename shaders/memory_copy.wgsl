@@ -1,31 +1,48 @@
-// Measures memory traffic: one array copied to another, 16 bytes an access, each invocation a stride apart.
-// One invocation moves 32 bytes (16 read, 16 written) params.turns * params.vectors / grid times.
+// Measures memory traffic: one array copied to another, 16 bytes an access.
+// One invocation moves 32 bytes (16 read, 16 written) params.turns * params.vectors / invocations times. It does no
+// other operations.
 
-const WORKGROUP: u32 = 64u;
+// Invocations that go side by side, a line of 128 bytes at each access. Each line of them goes through memory of
+// its own, onwards: an adapter that runs a few invocations at a time meets it in order too.
+const LINE: u32 = 8u;
+const WORKGROUP: u32 = 128u;
 
 struct Params {
-    // Vectors of 16 bytes in each array.
+    // Vectors of 16 bytes in each array: for every invocation a multiple of 2.
     vectors: u32,
-    // Times that the arrays are gone through.
+    // Times that all is gone through.
     turns: u32,
     unused0: u32,
     unused1: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> source: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> result: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> source: array<vec4<u32>>;
+@group(0) @binding(2) var<storage, read_write> result: array<vec4<u32>>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(
-    @builtin(global_invocation_id) id: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
 ) {
-    let stride = groups.x * WORKGROUP;
-    for (var turn = 0u; turn < params.turns; turn += 1u) {
-        // The order differs from turn to turn, or a compiler could keep the last turn alone.
-        for (var at = id.x; at < params.vectors; at += stride) {
-            result[at] = source[at ^ (turn & 1u)];
-        }
+    let each = params.vectors / (groups.x * WORKGROUP);
+    let rounds = each / 2u;
+    // From the end of the way through one part to its beginning in the next.
+    let jump = each * (WORKGROUP - LINE);
+    var at = group.x * each * WORKGROUP + (local / LINE) * each * LINE + local % LINE;
+    var left = rounds;
+    // One loop with the same end for all: loops within loops cost more than the traffic on some drivers.
+    for (var round = 0u; round < params.turns * rounds; round += 1u) {
+        let v0 = source[at];
+        let v1 = source[at + LINE];
+        result[at] = v0;
+        result[at + LINE] = v1;
+        at += 2u * LINE;
+        left -= 1u;
+        // The next turn is through the next workgroup's part: what this one had is in its nearest cache.
+        at += select(0u, jump, left == 0u);
+        at -= select(0u, params.vectors, at >= params.vectors);
+        left = select(left, rounds, left == 0u);
     }
 }

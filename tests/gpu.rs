@@ -30,11 +30,22 @@ fn small(kernel: &Kernel) -> Vec<Size> {
     match kernel.measures {
         Measures::Peak(_) | Measures::Special => vec![Size::Chain { invocations: 1000, turns: 3 }],
         Measures::Bandwidth => vec![Size::Bytes { working_set: 8 << 10, turns: 3 }],
-        Measures::Intensity | Measures::Launch => vec![Size::Empty],
+        Measures::Intensity => vec![Size::Intensity { elements: 10_000, flops_per_element: 2 * (32 + 15) }],
+        Measures::Launch => vec![Size::Empty],
         Measures::Class { class, .. } => {
             let taken = |size: &Size| (kernel.layout)(&kernel.as_written(), *size).is_some();
             shapes(class).into_iter().map(Size::Shape).filter(taken).collect()
         }
+    }
+}
+
+/// The small sizes, or that of the configuration: workgroup memory has a fixed one.
+fn sized(kernel: &Kernel, configuration: &Configuration) -> Vec<Size> {
+    match (kernel.id, configuration.number("VECTORS")) {
+        ("memory.workgroup", Some(vectors)) => {
+            vec![Size::Bytes { working_set: u64::from(vectors) * 16, turns: 3 }]
+        }
+        _ => small(kernel),
     }
 }
 
@@ -126,7 +137,7 @@ fn every_kernel_computes_what_the_reference_does() {
     for kernel in kernels::all() {
         assert!(!small(kernel).is_empty(), "{} takes none of the shapes", kernel.id);
         for configuration in kernel.configurations() {
-            for size in small(kernel) {
+            for size in sized(kernel, &configuration) {
                 let case = Case { kernel, configuration: configuration.clone(), size };
                 match gpu.prepare(&case) {
                     Ok(()) => {}
@@ -170,6 +181,78 @@ fn a_kernel_that_leaves_work_out_is_an_error() {
         let case = Case { kernel, configuration: kernel.as_written(), size: smallest(kernel) };
         let refused = gpu.prepare(&case);
         assert!(matches!(refused, Err(RunError::Wrong { .. })), "{what}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_microbenchmark_without_its_work_is_an_error() {
+    let Some((_alone, mut gpu)) = gpu() else { return };
+    let loops = "turn < params.turns";
+    let rounds = "round < params.turns * rounds";
+    let cases = [
+        ("alu.f32", loops, "turn < 0u"),
+        ("alu.f32", loops, "turn + 1u < params.turns"),
+        ("alu.f32", "next.x1 = once(x.x1, c)", "next.x1 = x.x1"),
+        ("alu.f16", loops, "turn + 1u < params.turns"),
+        ("alu.f64", loops, "turn + 1u < params.turns"),
+        ("alu.i32", loops, "turn < 0u"),
+        ("alu.dot4", loops, "turn < 0u"),
+        ("alu.dot4", "dot4I8Packed(x, x)", "i32(dot4U8Packed(x, x))"),
+        ("special.exp", loops, "turn < 0u"),
+        ("special.exp", "exp(c * x)", "c * x"),
+        ("special.tanh", loops, "turn < 0u"),
+        ("special.div", loops, "turn < 0u"),
+        ("special.sqrt", loops, "turn < 0u"),
+        ("memory.read", rounds, "round < 0u"),
+        ("memory.read", rounds, "round + 1u < params.turns * rounds"),
+        ("memory.read", "sum3 += source", "sum3 += vec4<u32>(0u) * source"),
+        ("memory.write", rounds, "round < 0u"),
+        ("memory.write", "result[at + LINE] = value(at + LINE);", ""),
+        ("memory.copy", rounds, "round < 0u"),
+        ("memory.copy", "result[at + LINE] = v1;", ""),
+        ("memory.workgroup", rounds, "round < 0u"),
+        ("intensity.mix", "turn < sixteens", "turn < 0u"),
+        ("intensity.mix", "(rest & 1u) != 0u", "(rest & 1u) == 2u"),
+        ("launch.empty", "params.token", "0u"),
+    ];
+    for (id, old, new) in cases {
+        let row = kernels::find(id).expect("the row is there");
+        let source = row.source.replace(old, new);
+        assert_ne!(source, row.source, "{id}: {old}");
+        let name = Box::leak(format!("{id}: {new} for {old}").into_boxed_str());
+        let kernel = with_source(id, name, source);
+        let configuration = kernel.as_written();
+        let size = *sized(row, &configuration).first().expect("it takes one of the sizes");
+        let refused = gpu.prepare(&Case { kernel, configuration, size });
+        let lacking = matches!(refused, Err(RunError::Unsupported(_)));
+        assert!(lacking || matches!(refused, Err(RunError::Wrong { .. })), "{}: {refused:?}", kernel.id);
+    }
+}
+
+#[test]
+fn memory_is_gone_through_whole_at_every_working_set() {
+    let Some((_alone, mut gpu)) = gpu() else { return };
+    for id in ["memory.read", "memory.write", "memory.copy"] {
+        let kernel = kernels::find(id).expect("the row is there");
+        // One workgroup, all of them once, all of them several times, and what is no power of two.
+        for working_set in [8 << 10, 4 << 20, 32 << 20, 5_000_000, 12_345_678] {
+            for turns in [1, 2, 7] {
+                let size = Size::Bytes { working_set, turns };
+                let case = Case { kernel, configuration: kernel.as_written(), size };
+                assert_eq!(gpu.prepare(&case), Ok(()), "{id} {size:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_intensity_of_the_sweep_is_right() {
+    let Some((_alone, mut gpu)) = gpu() else { return };
+    let kernel = kernels::find("intensity.mix").expect("the row is there");
+    for steps in [1, 2, 3, 4, 8, 15, 16, 17, 32, 64, 128, 256, 511, 512] {
+        let size = Size::Intensity { elements: 100_000, flops_per_element: 2 * steps };
+        let case = Case { kernel, configuration: kernel.as_written(), size };
+        assert_eq!(gpu.prepare(&case), Ok(()), "{size:?}");
     }
 }
 

@@ -95,7 +95,7 @@ pub enum Size {
     },
     /// So many elements, each read, worked on and written.
     Intensity {
-        /// Elements, rounded up to what two vectors hold.
+        /// Elements, rounded down to whole rounds of all invocations.
         elements: u64,
         /// FLOPs on each, an even number: a multiply-add is two.
         flops_per_element: u32,

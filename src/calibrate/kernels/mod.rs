@@ -10,11 +10,15 @@ mod data;
 mod elementwise;
 mod grid;
 mod grouped_conv;
+mod intensity;
+mod launch;
 mod matmul;
+mod matrix;
 mod memory;
 mod movement;
 mod pool;
 mod rowwise;
+mod special;
 mod window;
 
 use std::borrow::Cow;
@@ -29,7 +33,11 @@ use crate::device::kernel::{KernelClass, Tile};
 /// The table.
 pub static KERNELS: &[&[Kernel]] = &[
     arithmetic::KERNELS,
+    special::KERNELS,
+    matrix::KERNELS,
     memory::KERNELS,
+    intensity::KERNELS,
+    launch::KERNELS,
     matmul::KERNELS,
     conv::KERNELS,
     grouped_conv::KERNELS,
@@ -38,6 +46,11 @@ pub static KERNELS: &[&[Kernel]] = &[
     pool::KERNELS,
     movement::KERNELS,
 ];
+
+/// Turns that every driver takes, doubled and with one round each: Mesa's software rasteriser, in versions that are
+/// still about, ends all loops of an invocation after 65,535 rounds together (`LP_MAX_TGSI_LOOP_ITERATIONS`), and
+/// says nothing. More work than that goes into more dispatches.
+pub const MOST_TURNS: u32 = 32_767;
 
 /// Every kernel.
 pub fn all() -> impl Iterator<Item = &'static Kernel> {
@@ -63,7 +76,7 @@ pub struct Kernel {
     pub measures: Measures,
     /// What the adapter must have.
     pub needs: &'static [Need],
-    /// Lines that vary, each with its values; the first of each is what the file says.
+    /// Lines that vary, each with its values; the first of each is the likeliest to be fastest.
     pub settings: &'static [Setting],
     /// Buffers, parameters and workgroups for a size. `None` if it does not run such a size.
     pub layout: fn(&Configuration, Size) -> Option<Layout>,
@@ -151,7 +164,7 @@ impl Need {
 pub struct Setting {
     /// The constant's or alias's name.
     pub name: &'static str,
-    /// Its values; the first is what the file says.
+    /// Its values, the likeliest to be fastest first; a single one fixes what the file leaves open.
     pub values: &'static [&'static str],
 }
 
@@ -315,14 +328,14 @@ pub struct Expected {
 }
 
 impl Kernel {
-    /// The settings as the file has them.
+    /// The first value of every setting.
     #[must_use]
     pub fn as_written(&self) -> Configuration {
         let first = |setting: &Setting| setting.values.first().map(|value| (setting.name, *value));
         Configuration(self.settings.iter().filter_map(first).collect())
     }
 
-    /// Every combination of the settings, the file's own first.
+    /// Every combination of the settings, the first of each first; the last setting changes first.
     #[must_use]
     pub fn configurations(&self) -> Vec<Configuration> {
         let mut all = vec![Configuration::default()];
