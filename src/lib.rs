@@ -41,7 +41,7 @@
 //! | [`onnx`] | the wire format: reading, external data, stripping and writing | |
 //! | [`ops`] | the rules of every operator, one table | tensor |
 //! | [`graph`] | inference over nodes, bodies and functions; binding of open dimensions | onnx, ops, tensor |
-//! | [`cost`] | counting: layers, totals, parameters, liveness, roll-ups | graph, ops, tensor |
+//! | [`cost`] | counting: layers and what feeds them, totals, parameters, liveness, roll-ups | graph, ops, tensor |
 //! | [`device`] | the catalogue of devices; what a profile of one holds | units |
 //! | [`calibrate`] | measuring the local adapter and its power | device, units |
 //! | [`predict`] | time and energy | cost, device, units |
@@ -51,6 +51,7 @@
 //! # Where to look
 //!
 //! - An operator's rule: its row in `src/ops/table.rs` names its functions; the family's file has them.
+//! - The form of an operator's kernel, with its sizes: `src/ops/form.rs`.
 //! - What an open dimension is taken to be: `src/graph/bind.rs`.
 //! - A constant of the time or power model, with its origin: `src/predict/constants.rs`.
 //! - A device's figures, each with its source: `src/device/catalogue/`.

@@ -251,6 +251,10 @@ pub type Shape = Vec<Dim>;
 /// The number of elements of a shape: the product of its dimensions, 1 for a scalar.
 /// Unknown when a dimension is, or when the product does not fit.
 pub fn elements(shape: &[Dim]) -> Dim {
+    // Most shapes are known and small: every count begins here.
+    if let Some(n) = shape.iter().try_fold(1u64, |product, dim| product.checked_mul(dim.exact()?)) {
+        return Dim::Exact(n);
+    }
     if shape.contains(&Dim::Exact(0)) {
         return Dim::Exact(0);
     }

@@ -26,28 +26,104 @@ fn gpu() -> Option<(MutexGuard<'static, ()>, Gpu)> {
 }
 
 /// Sizes that no tile divides, and one turn more than one.
-fn small(kernel: &Kernel) -> Size {
+fn small(kernel: &Kernel) -> Vec<Size> {
+    small_of(kernel, &kernel.as_written())
+}
+
+/// The same for a configuration: workgroup memory has a size of its own in each.
+fn small_of(kernel: &Kernel, configuration: &Configuration) -> Vec<Size> {
+    let taken = |size: &Size| (kernel.layout)(configuration, *size).is_some();
     match kernel.measures {
-        Measures::Peak(_) | Measures::Special => Size::Chain { invocations: 1000, turns: 3 },
-        Measures::Bandwidth => Size::Bytes { working_set: 8 << 10, turns: 3 },
-        Measures::Intensity => Size::Intensity { elements: 10_000, flops_per_element: 2 * (32 + 15) },
-        Measures::Launch => Size::Empty,
-        Measures::Class { class, .. } => Size::Shape(shape(class)),
+        Measures::Peak(_) | Measures::Special => vec![Size::Chain { invocations: 1000, turns: 3 }],
+        Measures::Bandwidth => [4, 8, 16, 32]
+            .into_iter()
+            .map(|kib| Size::Bytes { working_set: kib << 10, turns: 3 })
+            .filter(taken)
+            .collect(),
+        Measures::Intensity => vec![Size::Intensity { elements: 10_000, flops_per_element: 2 * (32 + 15) }],
+        Measures::Launch => vec![Size::Empty],
+        Measures::Class { class, .. } => shapes(class).into_iter().map(Size::Shape).filter(taken).collect(),
     }
 }
 
-/// The small size, or that of the configuration: workgroup memory has a fixed one.
-fn sized(kernel: &Kernel, configuration: &Configuration) -> Size {
-    match (kernel.id, configuration.number("VECTORS")) {
-        ("memory.workgroup", Some(vectors)) => Size::Bytes { working_set: u64::from(vectors) * 16, turns: 3 },
-        _ => small(kernel),
-    }
+fn smallest(kernel: &Kernel) -> Size {
+    *small(kernel).first().expect("it takes one of the shapes")
 }
 
-fn shape(class: KernelClass) -> KernelShape {
+/// Shapes that a runtime has kernels of their own for.
+fn shapes(class: KernelClass) -> Vec<KernelShape> {
+    let matmul = |batch, m, n, k| KernelShape::Matmul { batch, m, n, k };
+    let conv = |batch, in_channels, out_channels, [height, width]: [u64; 2], kernel, stride| {
+        let kernel = [kernel; 2];
+        let stride = [stride; 2];
+        KernelShape::Conv { batch, in_channels, out_channels, height, width, kernel, stride }
+    };
+    let grouped = |batch, group_channels, out_channels, [height, width]: [u64; 2], kernel, stride| {
+        let kernel = [kernel; 2];
+        let stride = [stride; 2];
+        KernelShape::GroupedConv { batch, group_channels, out_channels, height, width, kernel, stride }
+    };
+    let transpose = |batch, rows, cols, inner| KernelShape::Transpose { batch, rows, cols, inner };
     match class {
-        KernelClass::Matmul => KernelShape::Matmul { batch: 2, m: 37, n: 45, k: 70 },
-        _ => unimplemented!("{class}"),
+        KernelClass::Matmul => vec![
+            matmul(2, 37, 44, 76),
+            matmul(3, 5, 44, 76),
+            matmul(2, 37, 45, 70),
+            matmul(2, 3, 45, 70),
+            matmul(2, 19, 5, 7),
+        ],
+        KernelClass::Conv => vec![
+            conv(1, 12, 20, [9, 7], 3, 1),
+            conv(2, 8, 36, [5, 11], 1, 2),
+            conv(1, 3, 12, [13, 10], 7, 2),
+            conv(2, 5, 6, [6, 7], 3, 2),
+            KernelShape::Conv {
+                batch: 1,
+                in_channels: 8,
+                out_channels: 8,
+                height: 1,
+                width: 37,
+                kernel: [1, 3],
+                stride: [1, 2],
+            },
+        ],
+        KernelClass::GroupedConv => vec![
+            grouped(1, 1, 20, [9, 7], 3, 1),
+            grouped(2, 1, 18, [5, 6], 5, 2),
+            grouped(1, 4, 24, [9, 7], 3, 1),
+            grouped(2, 8, 24, [5, 3], 3, 2),
+            grouped(1, 3, 8, [5, 3], 3, 1),
+        ],
+        KernelClass::Elementwise => [(1, false), (2, false), (2, true)]
+            .into_iter()
+            .flat_map(|(operands, broadcast)| {
+                [1021, 12_288].map(|elements| KernelShape::Elementwise { elements, operands, broadcast })
+            })
+            .collect(),
+        KernelClass::Special => vec![KernelShape::Special { elements: 1021 }],
+        KernelClass::Reduce => {
+            [[5, 7], [3, 64], [70, 129]].map(|[rows, cols]| KernelShape::Reduce { rows, cols }).into()
+        }
+        KernelClass::Softmax => [[5, 8], [3, 7], [70, 516], [7, 131]]
+            .map(|[rows, cols]| KernelShape::Softmax { rows, cols })
+            .into(),
+        KernelClass::Normalize => [[5, 8], [3, 7], [70, 516], [7, 131]]
+            .map(|[rows, cols]| KernelShape::Normalize { rows, cols })
+            .into(),
+        KernelClass::Pool => [[640, 9], [1155, 4], [12, 196], [7, 6]]
+            .map(|[outputs, window]| KernelShape::Pool { outputs, window })
+            .into(),
+        KernelClass::Copy => [4096, 1022].map(|elements| KernelShape::Copy { elements }).into(),
+        KernelClass::Transpose => vec![
+            transpose(1, 37, 19, 1),
+            transpose(1, 36, 44, 1),
+            transpose(3, 37, 19, 1),
+            transpose(2, 5, 7, 12),
+            transpose(1, 5, 7, 3),
+        ],
+        KernelClass::Gather => {
+            [[7, 12], [33, 5]].map(|[rows, cols]| KernelShape::Gather { rows, cols }).into()
+        }
     }
 }
 
@@ -56,13 +132,17 @@ fn every_kernel_computes_what_the_reference_does() {
     let Some((_alone, mut gpu)) = gpu() else { return };
     let mut wrong = vec![];
     for kernel in kernels::all() {
+        assert!(!small(kernel).is_empty(), "{} takes none of the shapes", kernel.id);
         for configuration in kernel.configurations() {
-            let size = sized(kernel, &configuration);
-            let case = Case { kernel, configuration, size };
-            match gpu.prepare(&case) {
-                Ok(()) => {}
-                Err(RunError::Unsupported(what)) => eprintln!("skipped {}: no {what}", kernel.id),
-                Err(error) => wrong.push(format!("{} {}: {error}", kernel.id, case.configuration)),
+            for size in small_of(kernel, &configuration) {
+                let case = Case { kernel, configuration: configuration.clone(), size };
+                match gpu.prepare(&case) {
+                    Ok(()) => {}
+                    Err(RunError::Unsupported(what)) => eprintln!("skipped {}: no {what}", kernel.id),
+                    Err(error) => {
+                        wrong.push(format!("{} {} {size:?}: {error}", kernel.id, case.configuration));
+                    }
+                }
             }
         }
     }
@@ -95,7 +175,7 @@ fn a_kernel_that_leaves_work_out_is_an_error() {
     ];
     for (what, source) in cases {
         let kernel = with_source("matmul.tile32", what, source);
-        let case = Case { kernel, configuration: kernel.as_written(), size: small(kernel) };
+        let case = Case { kernel, configuration: kernel.as_written(), size: smallest(kernel) };
         let refused = gpu.prepare(&case);
         assert!(matches!(refused, Err(RunError::Wrong { .. })), "{what}: {refused:?}");
     }
@@ -138,9 +218,8 @@ fn a_microbenchmark_without_its_work_is_an_error() {
         assert_ne!(source, row.source, "{id}: {old}");
         let name = Box::leak(format!("{id}: {new} for {old}").into_boxed_str());
         let kernel = with_source(id, name, source);
-        let configuration = kernel.as_written();
-        let size = sized(row, &configuration);
-        let refused = gpu.prepare(&Case { kernel, configuration, size });
+        let case = Case { kernel, configuration: kernel.as_written(), size: smallest(row) };
+        let refused = gpu.prepare(&case);
         let lacking = matches!(refused, Err(RunError::Unsupported(_)));
         assert!(lacking || matches!(refused, Err(RunError::Wrong { .. })), "{}: {refused:?}", kernel.id);
     }
@@ -177,12 +256,12 @@ fn every_intensity_of_the_sweep_is_right() {
 fn a_shader_that_does_not_compile_is_a_reason_and_the_rest_goes_on() {
     let Some((_alone, mut gpu)) = gpu() else { return };
     let kernel = with_source("memory.copy", "nonsense", "@compute fn main() { nonsense }".to_owned());
-    let case = Case { kernel, configuration: Configuration::default(), size: small(kernel) };
+    let case = Case { kernel, configuration: Configuration::default(), size: smallest(kernel) };
     let error = gpu.prepare(&case).expect_err("it does not parse");
     assert!(matches!(error, RunError::Refused(_)), "{error}");
 
     let kernel = kernels::find("memory.copy").expect("the row is there");
-    let case = Case { kernel, configuration: kernel.as_written(), size: small(kernel) };
+    let case = Case { kernel, configuration: kernel.as_written(), size: smallest(kernel) };
     assert_eq!(gpu.prepare(&case), Ok(()));
 }
 

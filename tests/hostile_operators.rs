@@ -2,8 +2,8 @@
 //! no rule panics or overflows, and values have as many elements as their types say.
 
 use ergometer::ops::{
-    Attribute, Attributes, Costed, Node, OPERATORS, OpError, Operand, Operator, Traffic, Values, Weights,
-    counts,
+    Attribute, Attributes, Costed, Form, Node, OPERATORS, OpError, Operand, Operator, Traffic, Values,
+    Weights, counts,
 };
 use ergometer::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, TensorType, Type};
 
@@ -379,7 +379,12 @@ fn check(rules: &Costed, node: &Node) -> Result<(), Finding> {
             }
         }
     }
-    counted.map(drop).map_err(Finding::Refused)
+    let counted = counted.map_err(Finding::Refused)?;
+    let form = Form::of(rules, node, &types, &counted);
+    if form.macs() != Some(counted.macs) {
+        return Err(Finding::Wrong(format!("{form:?} for {} multiply-accumulates", counted.macs)));
+    }
+    Ok(())
 }
 
 fn run(operator: &Operator, rules: &Costed, random: &mut Random) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use ergometer::cost::{LayerCost, ModelCost, Totals};
 use ergometer::device::{Catalogue, Precision};
 use ergometer::ops::Counts;
-use ergometer::predict::{Prediction, predict};
+use ergometer::predict::{Prediction, Request, predict};
 use ergometer::tensor::ElementType::{self, Float32, Uint8};
 
 /// 2^40 MACs and next to no traffic: 3.5 ms for an A100 at its INT8 peak.
@@ -20,7 +20,7 @@ fn mixed() -> ModelCost {
 
 fn on_a100(precision: Option<Precision>) -> Prediction {
     let device = Catalogue::builtin().find("a100").expect("the catalogue has an A100");
-    predict(&mixed(), device, precision).expect("the A100 has all rates")
+    predict(&mixed(), device, &Request { precision, runtime: None }).expect("the A100 has all rates")
 }
 
 #[test]

@@ -9,9 +9,27 @@
 //! Only `gpu` touches an adapter, only `power` a meter. It knows no model: the shapes of one arrive as
 //! [`KernelShape`]s.
 
+pub mod assemble;
+mod budget;
+pub mod clock;
+pub mod consumption;
+pub mod energy;
+pub mod fit;
 pub mod gpu;
+pub mod host;
 pub mod kernels;
+pub mod ladder;
+pub mod measure;
+pub mod mock;
+pub mod nnls;
+pub mod plan;
+pub mod power;
+mod sample;
+pub mod stats;
 
+use std::fmt;
+
+use crate::device::Precision;
 use crate::device::kernel::KernelShape;
 use crate::device::profile::Clock;
 use crate::units::Seconds;
@@ -38,6 +56,23 @@ impl Case {
             Element::F32 | Element::U32 | Element::I32 => None,
         };
         self.kernel.needs.iter().copied().chain(of_type)
+    }
+
+    /// Buffers, parameters and work of one dispatch. `None` if the kernel does not run such a size.
+    #[must_use]
+    pub fn layout(&self) -> Option<Layout> {
+        (self.kernel.layout)(&self.configuration, self.size)
+    }
+
+    /// The format of its elements, where a device catalogue has a name for it.
+    #[must_use]
+    pub fn precision(&self) -> Option<Precision> {
+        match self.configuration.element() {
+            Element::F16 => Some(Precision::Fp16),
+            Element::F32 => Some(Precision::Fp32),
+            Element::F64 => Some(Precision::Fp64),
+            Element::U32 | Element::I32 => None,
+        }
     }
 }
 
@@ -69,6 +104,19 @@ pub enum Size {
     Shape(KernelShape),
     /// Nothing to do.
     Empty,
+}
+
+impl fmt::Display for Size {
+    /// `64×64×64`, `1.05 MB`, `262144 invocations`; nothing for nothing to do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chain { invocations, .. } => write!(f, "{invocations} invocations"),
+            Self::Bytes { working_set, .. } => f.write_str(&crate::units::bytes(*working_set)),
+            Self::Intensity { flops_per_element, .. } => write!(f, "{flops_per_element} FLOPs an element"),
+            Self::Shape(shape) => shape.fmt(f),
+            Self::Empty => Ok(()),
+        }
+    }
 }
 
 /// What is done between two readings of the clocks.
@@ -126,6 +174,9 @@ pub trait Runner {
     /// # Errors
     /// [`RunError`].
     fn run(&mut self, work: Work) -> Result<Sample, RunError>;
+
+    /// The host's clock, from any start: what the time budget is held against.
+    fn now(&self) -> Seconds;
 }
 
 /// Why something could not be run.

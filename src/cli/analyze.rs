@@ -1,5 +1,6 @@
 //! `ergometer analyze`: counts a model, layer by layer, and estimates its time and energy.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,20 +9,21 @@ use clap::{Args, ValueEnum};
 
 use super::error::{self, Refusal};
 use super::output::{self, Output};
+use super::shapes::{self, CountError, Shapes};
+use super::targets::{self, Targets};
 use super::{Format, Global, Status};
 use crate::cost::{self, By, Convention, ModelCost};
-use crate::device::{Catalogue, Device, Precision};
-use crate::graph::{self, GraphError, Origin, Request, Trips, TypedGraph};
+use crate::device::{Device, Precision};
+use crate::graph::{Origin, Trips, TypedGraph};
 use crate::onnx;
-use crate::predict::{Prediction, predict};
+use crate::predict::{self, Prediction, Runtime, predict};
 use crate::report::failure::{FailedModel, Failure, Problem};
 use crate::report::fields::{self, FIELDS, Field};
 use crate::report::rows::{self, Selection};
 use crate::report::screen::{self, Detail, Layout};
-use crate::report::{Devices, NoEstimate, Subject, analysis, csv, json};
+use crate::report::{NoEstimate, Subject, analysis, csv, json};
+use crate::units::Watts;
 
-/// The device of estimates where none is named.
-const REFERENCE: &str = "nvidia-a100-sxm4-80-gb";
 /// Rows of a table where no other number is asked for.
 const TOP: usize = 10;
 
@@ -31,24 +33,23 @@ pub struct Options {
     /// ONNX files; `-` reads standard input
     #[arg(required = true, value_name = "MODEL")]
     models: Vec<PathBuf>,
-    /// Set an open dimension by its name in the model
-    #[arg(long = "dim", value_name = "NAME=V", value_parser = dimension, help_heading = "Shapes")]
-    dims: Vec<(String, u64)>,
-    /// Set the whole shape of an input, fixed dimensions too; `NAME=scalar` for rank 0
-    #[arg(long = "input", value_name = "NAME=1x3x224x224", value_parser = shape, help_heading = "Shapes")]
-    inputs: Vec<(String, Vec<u64>)>,
-    /// Set the batch dimension, whatever it is called
-    #[arg(long, value_name = "N", help_heading = "Shapes")]
-    batch: Option<u64>,
+    #[command(flatten)]
+    shapes: Shapes,
     /// Refuse a model that needs a default or has a node that is not counted, and list all that is missing
     #[arg(long, help_heading = "Shapes")]
     strict: bool,
-    /// Estimate for these devices; `ergometer devices` lists them
+    /// Estimate for these devices; `ergometer devices` lists them, `ergometer bench` measures `local`
     #[arg(long = "device", value_name = "A,B", value_delimiter = ',', help_heading = "Estimate")]
     devices: Vec<String>,
     /// Run contractions in fp64, fp32, tf32, fp16, bf16, fp8, int8 or int4, not as the model stores them
     #[arg(long, value_name = "P", help_heading = "Estimate")]
     precision: Option<Precision>,
+    /// What runs the model: webgpu needs a profile and is the default with one, eager is it without
+    #[arg(long, value_name = "RUNTIME", help_heading = "Estimate")]
+    runtime: Option<RuntimeName>,
+    /// Draw of the local device, where no meter measured it and the catalogue does not know it
+    #[arg(long, value_name = "WATTS", value_parser = watts, help_heading = "Estimate")]
+    board_power: Option<Watts>,
     /// Show every row, in the file's order unless --sort is given
     #[arg(long, help_heading = "Layers", conflicts_with = "top")]
     all: bool,
@@ -69,6 +70,15 @@ pub struct Options {
     /// What the headline counts
     #[arg(long, value_name = "NAME", default_value = "flops", help_heading = "Layers")]
     convention: Weighing,
+}
+
+/// What runs a model.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum RuntimeName {
+    /// ONNX Runtime with its WebGPU provider
+    Webgpu,
+    /// One kernel a layer, nothing fused, as eager PyTorch does
+    Eager,
 }
 
 /// What a row is.
@@ -120,17 +130,18 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
             .hint("take --format csv, or pick keys with jq")
             .into());
     }
-    let devices = devices(&options.devices)?;
+    let targets = targets::of(&options.devices, options.board_power)?;
+    if !global.quiet {
+        for warning in &targets.warnings {
+            error::warn(warning);
+        }
+    }
     output::keep_apart(global.output.as_deref(), &options.models)?;
-    let detail = match (global.quiet, global.verbose) {
-        (true, _) => Detail::Quiet,
-        (_, true) => Detail::Verbose,
-        _ => Detail::Usual,
-    };
+    let detail = global.detail();
     let mut writer = Writer { out: Output::open(global)?, options, format, detail, written: 0 };
     let mut failed = 0;
     for path in &options.models {
-        if let Err(failure) = analyze(path, options, &devices, &mut writer)? {
+        if let Err(failure) = analyze(path, options, &targets, &mut writer)? {
             failed += 1;
             error::print(&failure.error.message, failure.error.hint.as_deref());
             writer.failure(&failure)?;
@@ -148,7 +159,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
 fn analyze(
     path: &Path,
     options: &Options,
-    devices: &[&Device],
+    targets: &Targets,
     writer: &mut Writer,
 ) -> anyhow::Result<Result<(), Failure>> {
     let name = path.to_string_lossy();
@@ -160,7 +171,7 @@ fn analyze(
         Ok(model) => model,
         Err(error) => return Ok(Err(failure(error.code(), error.to_string(), error.hint()))),
     };
-    let counted = match count(&model, options, devices) {
+    let counted = match count(&model, options, &targets.devices) {
         Ok(counted) => counted,
         Err(error) => return Ok(Err(failure(error.code, format!("{name}: {}", error.message), error.hint))),
     };
@@ -180,7 +191,7 @@ fn analyze(
         cost: &counted.cost,
         predictions: &counted.predictions,
         without_estimate: &counted.without_estimate,
-        devices: if options.devices.is_empty() { Devices::Reference } else { Devices::Named },
+        devices: targets.chosen,
     };
     writer.model(&subject)?;
     if options.models.len() == 1 {
@@ -191,34 +202,18 @@ fn analyze(
     Ok(Ok(()))
 }
 
-/// Why a model cannot be counted.
-struct CountError {
-    code: &'static str,
-    message: String,
-    hint: Option<String>,
-}
-
 fn count<'m>(
     model: &'m onnx::Model,
     options: &Options,
-    devices: &[&Device],
+    devices: &[Cow<'static, Device>],
 ) -> Result<Counted<'m>, CountError> {
-    let request =
-        Request { dims: options.dims.clone(), inputs: options.inputs.clone(), batch: options.batch };
-    let graph = graph::infer(&model.proto, &request).map_err(|error| CountError {
-        code: code(&error),
-        hint: hint(&error),
-        message: error.to_string(),
-    })?;
-    let cost = cost::count(&graph).map_err(|error| CountError {
-        code: "overflow",
-        message: error.to_string(),
-        hint: Some("a dimension is larger than any real one: see --dim and --input".to_owned()),
-    })?;
+    let (graph, cost) = shapes::count(model, &options.shapes)?;
+    let runtime = options.runtime.map(Runtime::from);
+    let request = predict::Request { precision: options.precision, runtime };
     let mut predictions = vec![];
     let mut without_estimate = vec![];
     for device in devices {
-        match predict(&cost, device, options.precision) {
+        match predict(&cost, device, &request) {
             Ok(prediction) => predictions.push(prediction),
             Err(error) => {
                 without_estimate
@@ -227,35 +222,6 @@ fn count<'m>(
         }
     }
     Ok(Counted { graph, cost, predictions, without_estimate })
-}
-
-fn code(error: &GraphError) -> &'static str {
-    match error {
-        GraphError::NoGraph => "no-graph",
-        GraphError::Node { .. } => "shape-mismatch",
-        GraphError::UnknownName { .. } => "unknown-name",
-        GraphError::InputRank { .. } => "input-rank",
-        GraphError::Contradiction { .. } => "contradiction",
-        GraphError::NoBatch => "no-batch",
-        GraphError::TooManyNodes { .. } => "too-many-nodes",
-        GraphError::TooDeep { .. } => "too-deep",
-    }
-}
-
-fn hint(error: &GraphError) -> Option<String> {
-    let hint = match error {
-        GraphError::NoGraph => "an ONNX model without a graph holds nothing to count: export it again",
-        GraphError::Node { .. } => "the shapes given with --dim, --input and --batch must suit the model",
-        GraphError::UnknownName { kind: "input", .. } => "names are case-sensitive: --input NAME=1x3x224x224",
-        GraphError::UnknownName { .. } => "names are case-sensitive: --dim NAME=V",
-        GraphError::InputRank { .. } => "give as many numbers as the input has dimensions",
-        GraphError::Contradiction { .. } => "a name has one size in the whole model",
-        GraphError::NoBatch => "set the dimensions that you mean with --dim or --input",
-        GraphError::TooManyNodes { .. } | GraphError::TooDeep { .. } => {
-            "inline the functions of the model, or export it again"
-        }
-    };
-    Some(hint.to_owned())
 }
 
 /// All that keeps a count from being exact: defaults, nodes without a cost, bodies whose number of turns
@@ -369,55 +335,10 @@ impl Writer<'_> {
     }
 }
 
-/// The devices of those names, or the reference.
-///
-/// # Errors
-/// A [`Refusal`] with near misses.
-fn devices(names: &[String]) -> Result<Vec<&'static Device>, Refusal> {
-    let catalogue = Catalogue::builtin();
-    let find = |name: &str| {
-        catalogue
-            .find(name)
-            .map_err(|error| Refusal::usage(error.to_string()).hint("`ergometer devices` lists all of them"))
-    };
-    if names.is_empty() {
-        Ok(vec![find(REFERENCE)?])
-    } else {
-        names.iter().map(|name| find(name.trim())).collect()
-    }
-}
-
 fn field_parser() -> impl TypedValueParser<Value = &'static Field> {
     let keys = FIELDS.iter().map(|field| field.key).chain(["time"]);
     PossibleValuesParser::new(keys)
         .try_map(|key| fields::find(&key).ok_or_else(|| format!("no field is called \"{key}\"")))
-}
-
-/// `batch=8`.
-fn dimension(text: &str) -> Result<(String, u64), String> {
-    let (name, value) = named(text, "batch=8")?;
-    Ok((name.to_owned(), size(value)?))
-}
-
-/// `x=1x3x224x224`, `x=1,3,224,224` or `x=scalar`.
-fn shape(text: &str) -> Result<(String, Vec<u64>), String> {
-    let (name, value) = named(text, "x=1x3x224x224")?;
-    let dims = match value {
-        "scalar" | "" => vec![],
-        _ => value.split(['x', ',']).map(size).collect::<Result<_, _>>()?,
-    };
-    Ok((name.to_owned(), dims))
-}
-
-/// Names may hold an `=`, sizes do not.
-fn named<'t>(text: &'t str, example: &str) -> Result<(&'t str, &'t str), String> {
-    let (name, value) =
-        text.rsplit_once('=').ok_or_else(|| format!("a name and a size are needed, as {example}"))?;
-    if name.is_empty() { Err(format!("a name is needed, as {example}")) } else { Ok((name, value)) }
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    text.trim().parse().map_err(|_| format!("\"{text}\" is no size: a whole number of 0 or more is needed"))
 }
 
 impl From<Grouping> for Option<By> {
@@ -441,30 +362,20 @@ impl From<Weighing> for Convention {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shapes_are_read_as_people_write_them() {
-        for (text, name, dims) in [
-            ("x=1x3x224x224", "x", vec![1, 3, 224, 224]),
-            ("x=1,3", "x", vec![1, 3]),
-            ("x=scalar", "x", vec![]),
-            ("a=b=7", "a=b", vec![7]),
-            ("x=0", "x", vec![0]),
-        ] {
-            assert_eq!(shape(text).unwrap(), (name.to_owned(), dims), "{text}");
-        }
-        for text in ["x", "=1", "x=1x", "x=-1", "x=1.5", "x=99999999999999999999"] {
-            assert!(shape(text).is_err(), "{text}");
-        }
-        assert_eq!(dimension("batch=8").unwrap(), ("batch".to_owned(), 8));
-        assert!(dimension("batch").is_err());
+/// `35`, `35W` or `35 W`.
+fn watts(text: &str) -> Result<Watts, String> {
+    let number = text.trim().trim_end_matches(['W', 'w']).trim();
+    match number.parse() {
+        Ok(watts) if f64::is_finite(watts) && watts > 0.0 => Ok(Watts(watts)),
+        _ => Err(format!("\"{text}\" is no power: a number of watts above 0 is needed")),
     }
+}
 
-    #[test]
-    fn the_reference_device_is_in_the_catalogue() {
-        assert_eq!(devices(&[]).unwrap()[0].id, REFERENCE);
+impl From<RuntimeName> for Runtime {
+    fn from(name: RuntimeName) -> Self {
+        match name {
+            RuntimeName::Webgpu => Self::Webgpu,
+            RuntimeName::Eager => Self::Eager,
+        }
     }
 }

@@ -125,7 +125,9 @@ fn grid(devices: &[Device], format: Format) -> Grid<'static> {
             );
             row.push(Cell::Quantity(device.memory_bandwidth.value.0, "B/s"));
             row.extend(listed().map(|(precision, ..)| stated(device, *precision)));
-            row.push(Cell::Quantity(device.board_power.value.0, "W"));
+            row.push(
+                device.board_power.as_ref().map_or(Cell::Nothing, |power| Cell::Quantity(power.value.0, "W")),
+            );
             row
         })
         .collect();
@@ -146,11 +148,13 @@ fn figures(device: &Device) -> Vec<[String; 3]> {
     }
     let bandwidth = &device.memory_bandwidth;
     rows.push(["memory bandwidth".to_owned(), bandwidth.value.to_string(), bandwidth.source.to_string()]);
-    rows.push([
-        "board power".to_owned(),
-        device.board_power.value.to_string(),
-        device.board_power.source.to_string(),
-    ]);
+    rows.push(match &device.board_power {
+        Some(power) => ["board power".to_owned(), power.value.to_string(), power.source.to_string()],
+        None => {
+            let reason = device.board_power_reason.as_deref().unwrap_or_default();
+            ["board power".to_owned(), "not known".to_owned(), reason.to_owned()]
+        }
+    });
     if let Some(idle) = &device.idle_power {
         rows.push(["idle power".to_owned(), idle.value.to_string(), idle.source.to_string()]);
     }

@@ -19,6 +19,8 @@ pub enum Status {
     Invalid = 5,
     /// We are wrong.
     Bug = 70,
+    /// The user stopped it: what was done until then is kept.
+    Interrupted = 130,
 }
 
 /// An error that knows its exit code and what would help.
@@ -67,6 +69,12 @@ pub fn report(error: &anyhow::Error) -> Status {
     let refusal = error.downcast_ref::<Refusal>();
     print(&format!("{error:#}"), refusal.and_then(|refusal| refusal.hint.as_deref()));
     refusal.map_or(Status::Environment, |refusal| refusal.status)
+}
+
+/// Prints `warning: …` to stderr.
+pub fn warn(message: &str) {
+    let warning = anstyle::AnsiColor::Yellow.on_default().bold();
+    anstream::eprintln!("{warning}warning:{warning:#} {}", visible(message));
 }
 
 /// Prints `error: …` and `hint: …` to stderr.

@@ -1,13 +1,17 @@
 //! The command line: one file a command, its options and what runs them. No arithmetic.
 
 mod analyze;
+mod bench;
 mod devices;
 mod error;
 mod generate;
 mod ops;
 mod output;
+mod profiles;
 mod schema;
+mod shapes;
 mod strip;
+mod targets;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -18,6 +22,8 @@ pub use error::{Status, report};
 
 use error::Refusal;
 use output::Output;
+
+use crate::report::screen::Detail;
 
 /// What a neural network costs, before anyone runs it.
 ///
@@ -42,6 +48,8 @@ struct Cli {
 enum Command {
     /// Count a model, layer by layer, and estimate its time and energy
     Analyze(analyze::Options),
+    /// Measure what the local GPU delivers, and save it as a profile for estimates
+    Bench(bench::Options),
     /// List the devices in the catalogue, or show one with the source of each figure
     Devices(devices::Options),
     /// List every operator, and what is known of it
@@ -77,6 +85,14 @@ struct Global {
 }
 
 impl Global {
+    fn detail(&self) -> Detail {
+        match (self.quiet, self.verbose) {
+            (true, _) => Detail::Quiet,
+            (_, true) => Detail::Verbose,
+            _ => Detail::Usual,
+        }
+    }
+
     fn format(&self) -> Format {
         if self.json { Format::Json } else { self.format }
     }
@@ -131,6 +147,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
     let global = &cli.global;
     match cli.command {
         Some(Command::Analyze(options)) => analyze::run(&options, global),
+        Some(Command::Bench(options)) => bench::run(&options, global),
         Some(Command::Devices(options)) => devices::run(&options, global),
         Some(Command::Ops(options)) => ops::run(&options, global),
         Some(Command::Schema(options)) => schema::run(&options, global),

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::output::Output;
 use super::{Global, Status};
+use crate::device::profile::Profile;
 use crate::report::{analysis, json};
 
 /// Options of `schema`.
@@ -18,11 +19,14 @@ pub struct Options {
 enum Which {
     /// `analyze --format json`
     Analysis,
+    /// `bench --format json`
+    Profile,
 }
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let schema = match options.of {
         Which::Analysis => analysis::schema(),
+        Which::Profile => schemars::schema_for!(Profile),
     };
     let mut out = Output::open(global)?;
     json::write(&schema, json::Layout::Indented, &mut out)?;

@@ -4,6 +4,7 @@
 //! reason, and the totals say that they are not complete.
 
 mod convention;
+mod edges;
 mod liveness;
 mod params;
 mod rollup;
@@ -14,7 +15,9 @@ use crate::graph::{Trips, TypedGraph, TypedNode, ValueId};
 use crate::ops::{Bytes, Confidence, Costed, Counts, Moved, Node, OpError, Operator, Rule, Traffic, counts};
 use crate::tensor::{ElementType, Type};
 
+pub use crate::ops::form::{self, Form};
 pub use convention::Convention;
+pub use edges::Edges;
 pub use params::Params;
 pub use rollup::{By, Group, operator_name, roll_up, sum};
 
@@ -33,6 +36,12 @@ pub struct LayerCost {
     pub bytes_written: u64,
     /// How often it runs; 0 in a branch that is not taken.
     pub repeat: u64,
+    /// The form of its kernel, of one turn.
+    pub form: Form,
+    /// Name of its operator; empty for one that the operator table lacks, and for a sum of layers.
+    pub operator: &'static str,
+    /// Operator-set domain of its operator; empty for ai.onnx.
+    pub domain: &'static str,
 }
 
 /// A node whose cost is not known.
@@ -49,6 +58,8 @@ pub struct Uncosted {
 pub struct ModelCost {
     /// One entry a node, in the order of [`TypedGraph::nodes`].
     pub layers: Vec<LayerCost>,
+    /// Which layers feed which.
+    pub edges: Edges,
     /// Sums over the layers.
     pub totals: Totals,
     /// Nodes that run and whose cost is not known: the totals are lower bounds if there are any.
@@ -133,7 +144,8 @@ pub fn count(graph: &TypedGraph) -> Result<ModelCost, CostError> {
     totals.peak_activation_bytes = liveness::peak(graph, &layers);
     totals.complete = uncosted.is_empty() && !endless;
     totals.costed_nodes = totals.nodes.saturating_sub(uncosted.len() as u64);
-    Ok(ModelCost { layers, totals, uncosted, dead })
+    let edges = Edges::of(graph, &layers);
+    Ok(ModelCost { layers, edges, totals, uncosted, dead })
 }
 
 fn unknown() -> Counts {
@@ -181,6 +193,7 @@ fn costed(
     outputs: &[Type],
 ) -> Result<LayerCost, OpError> {
     let mut once = counts(rules, view, outputs)?;
+    let form = Form::of(rules, view, outputs, &once);
     let data_dependent = view
         .inputs
         .iter()
@@ -202,8 +215,14 @@ fn costed(
         Traffic::Streamed => Some(Moved { read: vec![], written: vec![] }),
         Traffic::Formula(rule) => Some(rule(view, outputs)?),
     };
-    let mut cost =
-        LayerCost { counts: once.times(node.repeat)?, repeat: node.repeat, ..LayerCost::default() };
+    let mut cost = LayerCost {
+        counts: once.times(node.repeat)?,
+        repeat: node.repeat,
+        form,
+        operator: node.operator.map_or("", |operator| operator.name),
+        domain: node.operator.map_or("", |operator| operator.domain),
+        ..LayerCost::default()
+    };
     let Some(moved) = moved else { return Ok(cost) };
     let times = |bytes: u64, total: u64| {
         bytes.checked_mul(node.repeat).and_then(|bytes| total.checked_add(bytes)).ok_or(OpError::Overflow)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{CostError, LayerCost, ModelCost};
 use crate::graph::{TypedGraph, TypedNode};
-use crate::ops::Counts;
+use crate::ops::{Counts, Form};
 use crate::tensor::Type;
 
 /// What layers are summed by.
@@ -60,7 +60,7 @@ pub fn roll_up(graph: &TypedGraph, cost: &ModelCost, by: By) -> Result<Vec<Group
         .collect()
 }
 
-/// The sum of layers or groups. `repeat` is how often they run, all together.
+/// The sum of layers or groups. `repeat` is how often they run, all together; a sum has no form.
 ///
 /// # Errors
 /// [`CostError`] if a sum does not fit in 64 bits.
@@ -96,6 +96,9 @@ impl LayerCost {
             bytes_written: add(self.bytes_written, other.bytes_written)?,
             // Loops within loops may run more often than 64 bits count; only their cost must add up.
             repeat: self.repeat.saturating_add(other.repeat),
+            form: Form::Absent,
+            operator: "",
+            domain: "",
         })
     }
 

@@ -79,16 +79,16 @@ impl Catalogue {
 }
 
 /// Lower-case letters and digits only.
-fn squash(name: &str) -> String {
+pub(super) fn squash(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-fn without_vendor<'a>(squashed: &'a str, device: &Device) -> &'a str {
+pub(super) fn without_vendor<'a>(squashed: &'a str, device: &Device) -> &'a str {
     squashed.strip_prefix(squash(&device.vendor).as_str()).unwrap_or(squashed)
 }
 
 /// What `device` answers to, squashed and without its vendor.
-fn keys(device: &Device) -> impl Iterator<Item = String> {
+pub(super) fn keys(device: &Device) -> impl Iterator<Item = String> {
     [&device.id, &device.name]
         .into_iter()
         .chain(&device.aliases)

@@ -33,7 +33,7 @@ pub struct Curve {
 pub struct CurvePoint {
     /// What was run.
     pub shape: KernelShape,
-    /// The time of one dispatch, without its launch.
+    /// The time of one more dispatch in a pass: its own start counts, that of the submission does not.
     pub stats: Stats,
 }
 
@@ -102,4 +102,105 @@ impl Curve {
     pub fn point(&self, shape: &KernelShape) -> Option<&CurvePoint> {
         self.points.iter().find(|point| point.shape == *shape)
     }
+
+    /// Whether the model explains its points well enough to be trusted between them.
+    #[must_use]
+    pub fn model_holds(&self) -> bool {
+        let near =
+            |residual: Residual| residual.p10.recip() - 1.0 <= MOST_ERROR && residual.p90 - 1.0 <= MOST_ERROR;
+        self.model.is_some_and(|model| near(model.residual))
+    }
+
+    /// The time of one dispatch of a shape: as measured, or by the model where it holds, or between the
+    /// nearest points. `None` of a curve without points and model.
+    #[must_use]
+    pub fn time(&self, shape: &KernelShape) -> Option<CurveTime> {
+        if let Some(point) = self.point(shape) {
+            let Stats { median, mad, .. } = point.stats;
+            // A tenth of normal noise lies beyond 1.28 standard deviations, of 1.48 median deviations each.
+            let reach = mad * (1.2816 * 1.4826);
+            let low = (median - reach).max(median * 0.5);
+            return Some(CurveTime { value: median, low, high: median + reach, origin: Origin::Measured });
+        }
+        if !self.model_holds()
+            && let Some(time) = self.interpolated(shape)
+        {
+            return Some(time);
+        }
+        let model = self.model?;
+        let value = model.time(shape, self.tile, self.precision);
+        let Residual { p10, p90, .. } = model.residual;
+        Some(CurveTime { value, low: value * p10, high: value * p90, origin: Origin::Modelled })
+    }
+
+    /// Between the nearest points: the logarithm of their time for each step and byte, the nearer the heavier.
+    /// The shares of a shape in work and in bytes scale alike, by the geometric mean of the two. The interval
+    /// spans the points, and [`MOST_ERROR`] at least.
+    fn interpolated(&self, shape: &KernelShape) -> Option<CurveTime> {
+        let of = |shape: &KernelShape| {
+            let [_, work, spread, bytes] = features(shape, self.tile, self.precision);
+            [work, work / spread.max(1.0), bytes].map(|feature| feature.max(1.0).ln())
+        };
+        let scale = |place: [f64; 3]| {
+            let [work, _, bytes] = place;
+            (work + bytes) / 2.0
+        };
+        let here = of(shape);
+        let mut near: Vec<(f64, f64)> = self
+            .points
+            .iter()
+            .map(|point| {
+                let there = of(&point.shape);
+                let squared: f64 = here.iter().zip(there).map(|(a, b)| (a - b).powi(2)).sum();
+                (squared, point.stats.median.0.ln() - scale(there))
+            })
+            .filter(|(squared, each)| squared.is_finite() && each.is_finite())
+            .collect();
+        near.sort_by(|a, b| a.0.total_cmp(&b.0));
+        near.truncate(NEAREST);
+        // Points of equal features: as near as points can be.
+        let weights: f64 = near.iter().map(|(squared, _)| squared.max(1e-12).recip()).sum();
+        let sum: f64 = near.iter().map(|(squared, each)| each / squared.max(1e-12)).sum();
+        let bounds = near.iter().map(|(_, each)| *each);
+        let (low, high) =
+            (bounds.clone().fold(f64::INFINITY, f64::min), bounds.fold(f64::NEG_INFINITY, f64::max));
+        let each = (weights > 0.0).then(|| sum / weights)?;
+        let time = |each: f64| Seconds((each + scale(here)).exp());
+        let reach = MOST_ERROR.ln_1p();
+        Some(CurveTime {
+            value: time(each),
+            low: time(low.min(each - reach)),
+            high: time(high.max(each + reach)),
+            origin: Origin::Interpolated,
+        })
+    }
+}
+
+/// A model is trusted while nine tenths of its points lie no further off, as a share.
+const MOST_ERROR: f64 = 0.30;
+/// Points that an interpolation rests on.
+const NEAREST: usize = 3;
+
+/// The time of a shape on a curve, and how it was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CurveTime {
+    /// The likeliest.
+    pub value: Seconds,
+    /// A tenth of such times lies below.
+    pub low: Seconds,
+    /// A tenth lies above.
+    pub high: Seconds,
+    /// How it was found.
+    pub origin: Origin,
+}
+
+/// How a time was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// This very shape was timed.
+    Measured,
+    /// By the model through the points.
+    Modelled,
+    /// From the nearest points, where no model holds.
+    Interpolated,
 }

@@ -131,12 +131,15 @@ pub enum KernelShape {
         /// Steps of the window.
         stride: [u64; 2],
     },
-    /// So many outputs from so many operands of the same size.
+    /// So many outputs from so many operands.
     Elementwise {
         /// Outputs.
         elements: u64,
         /// Operands read, 1 or more.
         operands: u64,
+        /// Whether an operand is repeated along some axes (a bias, a mask), so that its place is computed for
+        /// each output. One element repeated everywhere does not count.
+        broadcast: bool,
     },
     /// So many outputs of a transcendental function.
     Special {
@@ -176,10 +179,16 @@ pub enum KernelShape {
         /// Elements.
         elements: u64,
     },
-    /// So many elements, across dimensions.
+    /// `[batch, rows, cols, inner]` to `[batch, cols, rows, inner]`.
     Transpose {
-        /// Elements.
-        elements: u64,
+        /// Independent transposes.
+        batch: u64,
+        /// Rows of the input.
+        rows: u64,
+        /// Columns of the input.
+        cols: u64,
+        /// Adjacent elements that stay together.
+        inner: u64,
     },
     /// `rows` rows of `cols` elements, each found by an index.
     Gather {
@@ -280,9 +289,11 @@ impl KernelShape {
                 rows: height as f64 * width as f64,
                 ..of(batch, 1, out_channels, group_channels as f64 * area(kernel))
             },
-            Self::Elementwise { elements, operands } => of(1, 1, elements, operands as f64),
-            Self::Special { elements } | Self::Copy { elements } | Self::Transpose { elements } => {
-                of(1, 1, elements, 1.0)
+            Self::Elementwise { elements, operands, .. } => of(1, 1, elements, operands as f64),
+            Self::Special { elements } | Self::Copy { elements } => of(1, 1, elements, 1.0),
+            Self::Transpose { batch: 1, rows, cols, inner: 1 } => of(1, rows, cols, 1.0),
+            Self::Transpose { batch, rows, cols, inner } => {
+                Extents { rows: batch as f64 * rows as f64, ..of(1, 1, cols.saturating_mul(inner), 1.0) }
             }
             Self::Reduce { rows, cols } | Self::Softmax { rows, cols } | Self::Normalize { rows, cols } => {
                 of(1, rows, 1, cols as f64)
@@ -292,20 +303,92 @@ impl KernelShape {
         }
     }
 
+    /// The shape that moves a tensor of `dims` across axes: axis `i` of the result is axis `permutation[i]`.
+    ///
+    /// Axes of one element and axes that stay neighbours count as one. Of a permutation that swaps more than two
+    /// axes, sizes alone are kept. `None` if the two disagree in length.
+    #[must_use]
+    pub fn transposed(dims: &[u64], permutation: &[usize]) -> Option<Self> {
+        let mut merged: Vec<(usize, u64)> = vec![];
+        let mut previous = None;
+        for &axis in permutation.iter().filter(|axis| dims.get(**axis) != Some(&1)) {
+            let size = *dims.get(axis)?;
+            // Axes of one element do not come between two others.
+            let next_to = |before: usize| {
+                before < axis
+                    && dims.get(before + 1..axis).is_some_and(|between| between.iter().all(|d| *d == 1))
+            };
+            match merged.last_mut().filter(|_| previous.is_some_and(next_to)) {
+                Some((_, together)) => *together = together.checked_mul(size)?,
+                None => merged.push((axis, size)),
+            }
+            previous = Some(axis);
+        }
+        if dims.len() != permutation.len() {
+            return None;
+        }
+        let product = |axes: &[(usize, u64)]| axes.iter().try_fold(1_u64, |all, (_, d)| all.checked_mul(*d));
+        Some(match *merged.as_slice() {
+            [(_, cols), (_, rows)] => Self::Transpose { batch: 1, rows, cols, inner: 1 },
+            [(a, cols), (b, rows), (c, inner)] if b < a && a < c => {
+                Self::Transpose { batch: 1, rows, cols, inner }
+            }
+            [(a, batch), (b, cols), (c, rows)] if a < c && c < b => {
+                Self::Transpose { batch, rows, cols, inner: 1 }
+            }
+            [(a, batch), (b, cols), (c, rows), (d, inner)] if a < c && c < b && b < d => {
+                Self::Transpose { batch, rows, cols, inner }
+            }
+            [] => Self::Transpose { batch: 1, rows: 1, cols: 1, inner: 1 },
+            [(_, inner)] => Self::Transpose { batch: 1, rows: 1, cols: 1, inner },
+            [(_, first), ref middle @ .., (before, next), (last, inner)] if before < last => {
+                let rows = product(middle)?.checked_mul(next)?;
+                Self::Transpose { batch: 1, rows, cols: first, inner }
+            }
+            [(_, batch), ref middle @ .., (_, rows)] => {
+                Self::Transpose { batch, rows, cols: product(middle)?, inner: 1 }
+            }
+        })
+    }
+
     /// The kernel of the suite that is shaped as the one a WebGPU runtime would take for this shape.
+    ///
+    /// The conditions are those that ONNX Runtime 1.27 was seen to choose its kernels by.
     #[must_use]
     pub fn runtime_kernel(&self) -> &'static str {
-        match self {
-            Self::Matmul { .. } => "matmul.tile32",
-            Self::Conv { .. } => "conv.tile32",
+        let in_fours = |sizes: &[u64]| sizes.iter().all(|size| size % 4 == 0);
+        match *self {
+            Self::Matmul { n, k, .. } if n < 8 && k < 8 => "matmul.naive",
+            Self::Matmul { m, n, k, .. } => match (m > 8, in_fours(&[n, k])) {
+                (true, true) => "matmul.tile32",
+                (true, false) => "matmul.tile32_scalar",
+                (false, true) => "matmul.tile8",
+                (false, false) => "matmul.tile8_scalar",
+            },
+            Self::Conv { in_channels, out_channels, .. } if in_fours(&[in_channels, out_channels]) => {
+                "conv.tile32"
+            }
+            Self::Conv { in_channels: 3, out_channels, .. } if in_fours(&[out_channels]) => "conv.rgb",
+            Self::Conv { .. } => "conv.scalar",
+            Self::GroupedConv { group_channels, out_channels, .. }
+                if in_fours(&[group_channels, out_channels]) =>
+            {
+                "grouped_conv.vec4"
+            }
             Self::GroupedConv { .. } => "grouped_conv.direct",
+            Self::Elementwise { broadcast: true, .. } => "elementwise.broadcast",
+            Self::Elementwise { operands: 0 | 1, .. } => "elementwise.relu",
             Self::Elementwise { .. } => "elementwise.add",
             Self::Special { .. } => "special.gelu",
             Self::Reduce { .. } => "reduce.rows",
-            Self::Softmax { .. } => "softmax.rows",
-            Self::Normalize { .. } => "normalize.rows",
-            Self::Pool { .. } => "pool.max",
+            Self::Softmax { cols, .. } if in_fours(&[cols]) => "softmax.rows",
+            Self::Softmax { .. } => "softmax.rows_scalar",
+            Self::Normalize { cols, .. } if in_fours(&[cols]) => "normalize.rows",
+            Self::Normalize { .. } => "normalize.rows_scalar",
+            Self::Pool { outputs, window } if outputs <= 128 && window >= 128 => "pool.shared",
+            Self::Pool { .. } => "pool.direct",
             Self::Copy { .. } => "copy.concat",
+            Self::Transpose { batch: 1, inner: 1, .. } => "transpose.tile16",
             Self::Transpose { .. } => "transpose.direct",
             Self::Gather { .. } => "gather.rows",
         }
@@ -379,10 +462,11 @@ impl fmt::Display for KernelShape {
                     times(batch)
                 )
             }
-            Self::Elementwise { elements, operands } => format!("{elements} of {operands}"),
-            Self::Special { elements } | Self::Copy { elements } | Self::Transpose { elements } => {
-                elements.to_string()
+            Self::Elementwise { elements, operands, broadcast } => {
+                format!("{elements} of {operands}{}", if broadcast { " broadcast" } else { "" })
             }
+            Self::Special { elements } | Self::Copy { elements } => elements.to_string(),
+            Self::Transpose { batch, rows, cols, inner } => format!("{}{rows}×{cols}×{inner}", times(batch)),
             Self::Reduce { rows, cols }
             | Self::Softmax { rows, cols }
             | Self::Normalize { rows, cols }
@@ -390,5 +474,39 @@ impl fmt::Display for KernelShape {
             Self::Pool { outputs, window } => format!("{outputs} of {window}"),
         };
         f.pad(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permutation_is_the_swap_that_is_left_when_neighbours_count_as_one() {
+        let cases: [(&[u64], &[usize], [u64; 4]); 10] = [
+            (&[768, 1024], &[1, 0], [1, 768, 1024, 1]),
+            // Images to channels last and back, alone and in a batch.
+            (&[1, 64, 56, 56], &[0, 2, 3, 1], [1, 64, 3136, 1]),
+            (&[1, 56, 56, 64], &[0, 3, 1, 2], [1, 3136, 64, 1]),
+            (&[2, 64, 56, 56], &[0, 2, 3, 1], [2, 64, 3136, 1]),
+            // Heads of attention.
+            (&[1, 128, 12, 64], &[0, 2, 1, 3], [1, 128, 12, 64]),
+            (&[8, 128, 12, 64], &[0, 2, 1, 3], [8, 128, 12, 64]),
+            (&[1, 12, 128, 64], &[0, 1, 3, 2], [12, 128, 64, 1]),
+            // Nothing moves; three axes reversed.
+            (&[1, 1, 10, 1], &[0, 3, 1, 2], [1, 1, 1, 10]),
+            (&[3, 5, 7], &[2, 1, 0], [7, 3, 5, 1]),
+            (&[3, 5, 7, 9], &[2, 1, 0, 3], [1, 15, 7, 9]),
+        ];
+        for (dims, permutation, [batch, rows, cols, inner]) in cases {
+            let expected = KernelShape::Transpose { batch, rows, cols, inner };
+            assert_eq!(
+                KernelShape::transposed(dims, permutation),
+                Some(expected),
+                "{dims:?} {permutation:?}"
+            );
+        }
+        assert_eq!(KernelShape::transposed(&[2, 3], &[0]), None);
+        assert_eq!(KernelShape::transposed(&[2, 3], &[0, 7]), None);
     }
 }

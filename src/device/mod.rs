@@ -3,13 +3,17 @@
 //!
 //! Owns the catalogue and the rules for reading it. It knows no model and measures nothing.
 
+pub mod adapter;
 mod catalogue;
 pub mod curve;
-pub mod energy;
+mod energy;
 pub mod kernel;
+mod local;
 mod precision;
 pub mod profile;
 mod table;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,6 +21,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use catalogue::Catalogue;
+pub use energy::{EnergyEstimate, EnergyModel, HeldOut, MeterScope, Percentiles};
+pub use local::{LocalError, local, may_be_default};
 pub use precision::Precision;
 
 use crate::units::{BytesPerSecond, FlopsPerSecond, Watts};
@@ -24,7 +30,8 @@ use crate::units::{BytesPerSecond, FlopsPerSecond, Watts};
 /// Text that is borrowed from the embedded catalogue or made at run time.
 pub type Text = Cow<'static, str>;
 
-/// A device as its maker, or whoever wrote about it, describes it: an upper bound, not a measurement.
+/// A device as its maker, or whoever wrote about it, describes it: an upper bound, not a measurement. The
+/// device in this machine ([`local()`]) is one by what was measured on it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Device {
     /// Unique, lower case, with the vendor in front: `nvidia-a100-sxm4-80-gb`.
@@ -41,6 +48,9 @@ pub struct Device {
     pub released: Option<Text>,
     /// Short unique names people type: `a100`, `4090`.
     pub aliases: Vec<Text>,
+    /// PCI vendor and device ids of its boards, `10de:2684`. One id may be that of several devices; one that a
+    /// laptop part has too is left out.
+    pub pci_ids: Vec<Text>,
     /// Bytes of memory on the device; `None` for a CPU, whose memory is bought apart.
     #[serde(rename = "memory_capacity_bytes")]
     pub memory_capacity: Option<Sourced<u64>>,
@@ -48,13 +58,23 @@ pub struct Device {
     #[serde(rename = "memory_bandwidth_bytes_per_second")]
     pub memory_bandwidth: Sourced<BytesPerSecond>,
     /// The power its maker rates it at: TDP, TGP or board power, for one GPU where a board carries several.
+    /// `None` only for a device that the catalogue lacks.
     #[serde(rename = "board_power_w")]
-    pub board_power: Sourced<Watts>,
+    pub board_power: Option<Sourced<Watts>>,
+    /// Why `board_power` is `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub board_power_reason: Option<Text>,
     /// Draw at rest without a context open, where somebody measured it.
     #[serde(rename = "idle_power_w")]
     pub idle_power: Option<Sourced<Watts>>,
     /// Stated arithmetic rates, widest precision first.
     pub peaks: Vec<Peak>,
+    /// The row of the catalogue that a local device is, where one is: what its maker states.
+    #[serde(skip)]
+    pub row: Option<Box<Device>>,
+    /// The measurements of a local device.
+    #[serde(skip)]
+    pub profile: Option<Box<profile::Profile>>,
 }
 
 impl Device {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Precision;
-use super::curve::Curve;
+use super::curve::{Curve, CurvePoint};
 use super::kernel::{KernelClass, KernelShape};
 use crate::units::{BytesPerSecond, FlopsPerSecond, Seconds};
 
@@ -49,7 +49,7 @@ pub struct Profile {
     /// What could not be measured, and why.
     pub unmeasured: Vec<Unmeasured>,
     /// Energy by time, work and traffic, if a meter was there.
-    pub energy: Option<super::energy::EnergyModel>,
+    pub energy: Option<super::EnergyModel>,
     /// Why there is no energy.
     pub energy_reason: Option<String>,
 }
@@ -323,6 +323,27 @@ pub struct Unmeasured {
     pub reason: String,
 }
 
+/// What a class of kernels reaches at one shape: FLOP/s for contractions, bytes a second for the others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClassRates {
+    /// The class.
+    pub class: KernelClass,
+    /// The format.
+    pub precision: Precision,
+    /// The shape.
+    pub shape: KernelShape,
+    /// By the kernel that a runtime would take.
+    pub runtime_like: f64,
+    /// By the fastest kernel of the suite.
+    pub best: f64,
+    /// Which that is.
+    pub best_kernel: String,
+    /// Median distance of the runtime-like curve from its points, as a share.
+    pub median_error: Option<f64>,
+    /// Points measured in the class.
+    pub points: usize,
+}
+
 /// Why a file is no profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
@@ -426,7 +447,45 @@ impl Profile {
         of.max_by(|a, b| a.rate.0.total_cmp(&b.rate.0))
     }
 
-    /// The highest copy rate of any working set, or of reads where no copy was measured.
+    /// What each class of kernels reaches, at the shape that the runtime-like kernel does best.
+    #[must_use]
+    pub fn class_rates(&self) -> Vec<ClassRates> {
+        let mut rates = vec![];
+        for precision in [Precision::Fp32, Precision::Fp16] {
+            for class in KernelClass::ALL {
+                rates.extend(self.rates_of(class, precision));
+            }
+        }
+        rates
+    }
+
+    fn rates_of(&self, class: KernelClass, precision: Precision) -> Option<ClassRates> {
+        let rate = |point: &CurvePoint| {
+            let flops = point.shape.contraction_flops();
+            let amount = if flops > 0.0 { flops } else { point.shape.elements_moved() * precision.bytes() };
+            amount / point.stats.median.0
+        };
+        let curves = || self.curves_of(class, precision);
+        let points = curves().filter(|curve| curve.runtime_like).flat_map(|curve| {
+            let own = curve.points.iter().filter(|point| point.shape.runtime_kernel() == curve.kernel);
+            own.map(move |point| (curve, point))
+        });
+        let (curve, point) = points.max_by(|a, b| rate(a.1).total_cmp(&rate(b.1)))?;
+        let of_shape = curves().filter_map(|curve| Some((curve, curve.point(&point.shape)?)));
+        let (fastest, best) = of_shape.max_by(|a, b| rate(a.1).total_cmp(&rate(b.1)))?;
+        Some(ClassRates {
+            class,
+            precision,
+            shape: point.shape,
+            runtime_like: rate(point),
+            best: rate(best),
+            best_kernel: fastest.kernel.clone(),
+            median_error: curve.model.map(|model| model.residual.median_error),
+            points: curves().map(|curve| curve.points.len()).sum(),
+        })
+    }
+
+    /// The copy rate of the largest working set, or the read rate where no copy was measured.
     #[must_use]
     pub fn bandwidth(&self) -> Option<BytesPerSecond> {
         let largest = |id: &str| {

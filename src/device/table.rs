@@ -81,6 +81,7 @@ struct Row<'a> {
     released: Option<&'a str>,
     #[serde(default)]
     aliases: Vec<&'a str>,
+    pci: Option<&'a str>,
     memory_gib: Option<&'a str>,
     bandwidth_gb_s: &'a str,
     board_power_w: &'a str,
@@ -110,12 +111,16 @@ impl Reader<'_> {
             architecture: self.architecture.into(),
             released: row.released.map(Text::from),
             aliases: row.aliases.into_iter().map(Text::from).collect(),
+            pci_ids: row.pci.unwrap_or_default().split_whitespace().map(Text::from).collect(),
             memory_capacity: row.memory_gib.map(gibibytes).transpose()?,
             memory_bandwidth: self
                 .figure(row.id, row.bandwidth_gb_s, |giga: f64| BytesPerSecond(giga * 1e9))?,
-            board_power: watts(row.board_power_w)?,
+            board_power: Some(watts(row.board_power_w)?),
+            board_power_reason: None,
             idle_power: row.idle_power_w.map(watts).transpose()?,
             peaks,
+            row: None,
+            profile: None,
         })
     }
 
@@ -175,10 +180,9 @@ mod tests {
 
     /// Every figure of a device as a plain number, with its source.
     fn figures(device: &Device) -> Vec<(f64, &Source)> {
-        let mut figures = vec![
-            (device.memory_bandwidth.value.0, &device.memory_bandwidth.source),
-            (device.board_power.value.0, &device.board_power.source),
-        ];
+        let mut figures = vec![(device.memory_bandwidth.value.0, &device.memory_bandwidth.source)];
+        let power = device.board_power.as_ref().expect("every row states its power");
+        figures.push((power.value.0, &power.source));
         figures.extend(device.idle_power.iter().map(|power| (power.value.0, &power.source)));
         figures.extend(device.memory_capacity.iter().map(|bytes| (bytes.value as f64, &bytes.source)));
         figures.extend(device.peaks.iter().map(|peak| (peak.rate.value.0, &peak.rate.source)));
@@ -350,7 +354,7 @@ mod tests {
         for (name, bandwidth, power) in others {
             let device = Catalogue::builtin().find(name).unwrap();
             assert!((device.memory_bandwidth.value.0 / 1e9 / bandwidth - 1.0).abs() < 0.006, "{name}");
-            assert_eq!(device.board_power.value, Watts(power), "{name}");
+            assert_eq!(device.board_power.as_ref().unwrap().value, Watts(power), "{name}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::dims::{self, resolve_axis};
+use super::form::{Form, Rows};
 use super::scalar::{self, Arithmetic};
 use super::{Counts, Node, OpError, small_tensor};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type};
@@ -43,6 +44,28 @@ pub fn argument_type(node: &Node) -> Result<Vec<Type>, OpError> {
 pub fn argument_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let (before, after) = (node.count(0)?, dims::output_count(outputs, 0)?);
     Ok(Counts::int(before.saturating_sub(after)))
+}
+
+fn rows(node: &Node, axis: usize) -> Result<Rows, OpError> {
+    Rows::new(node.shape(0)?, |at| at == axis)
+}
+
+/// ArgMax, ArgMin: a row for each output.
+pub fn argument_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(Form::ArgReduce(rows(node, argument_axis(node, node.shape(0)?.len())?)?))
+}
+
+/// CumSum, CumProd: rows along the axis, or, where that is not known, one of all elements.
+pub fn cumulative_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(Form::Scan(match node.scalar(1).int() {
+        Some(axis) => rows(node, resolve_axis(axis, node.shape(0)?.len())?)?,
+        None => Rows::of(node.count(0)?, 1),
+    }))
+}
+
+/// TopK: rows along the axis.
+pub fn top_k_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(Form::Sort(rows(node, resolve_axis(node.int_or("axis", -1)?, node.shape(0)?.len())?)?))
 }
 
 /// `ArgMax` (`better` is greater) or `ArgMin` (less). An index that is not known is bounded by its axis.

@@ -3,6 +3,7 @@
 //! Masks do not lessen the work counted here: every query meets every key, as in a dense kernel.
 
 use super::dims::{count, divided, product};
+use super::form::{self, Form};
 use super::norm::SOFTMAX;
 use super::{Confidence, Counts, Moved, Node, OpError, traffic};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
@@ -30,6 +31,24 @@ impl Sizes {
     /// The shape of the scores, `[B, H, S, T]`.
     pub fn scores(&self) -> Shape {
         vec![self.batch, self.heads, self.queries, self.keys]
+    }
+
+    /// The form of a kernel of these sizes, which does a projection before.
+    ///
+    /// # Errors
+    /// [`OpError::UnknownSize`].
+    pub fn form(&self, projection: Option<form::MatMul>) -> Result<Form, OpError> {
+        let size = |dim: Dim| count(&[dim], "the attention");
+        Ok(Form::Attention(Box::new(form::Attention {
+            batch: size(self.batch)?,
+            heads: size(self.heads)?,
+            kv_heads: size(self.kv_heads)?,
+            q_len: size(self.queries)?,
+            kv_len: size(self.keys)?,
+            head_size: size(self.head)?,
+            v_head_size: size(self.value_head)?,
+            projection,
+        })))
     }
 }
 
@@ -114,6 +133,11 @@ pub fn attention_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let counts = core(&sizes, (node.element(0)?, node.element(1)?), node.given(&[3]))?;
     let counts = counts.plus(soft_cap(node, &sizes)?)?;
     Ok(if node.has_input(6) { counts.at_most() } else { counts })
+}
+
+/// Attention and FlexAttention.
+pub fn attention_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    sizes(node)?.form(None)
 }
 
 /// [`core`]; what the graphs `score_mod` and `prob_mod` do to each score is not counted, and said to be unknown.

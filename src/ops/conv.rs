@@ -4,6 +4,7 @@
 
 use super::dims::{self, count, divided, product, shared};
 use super::elementwise::SILU;
+use super::form::{Conv, Form};
 use super::int_list::IntList;
 use super::window::Window;
 use super::{Counts, Node, OpError, Type};
@@ -232,6 +233,94 @@ pub fn col2im(node: &Node) -> Result<Vec<Type>, OpError> {
 fn spatial_values(node: &Node, input: usize) -> Result<Shape, OpError> {
     node.tensor(input)?;
     IntList::input(node, input).shape(input)?.ok_or(OpError::UnknownSize("a rank"))
+}
+
+/// Conv, ConvInteger, DeformConv.
+pub fn conv_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    form_of(node, PLAIN, outputs, false)
+}
+
+/// QLinearConv.
+pub fn qlinear_conv_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    form_of(node, QUANTIZED, outputs, false)
+}
+
+/// ConvTranspose.
+pub fn conv_transpose_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    form_of(node, PLAIN, outputs, true)
+}
+
+fn form_of(node: &Node, at: At, outputs: &[Type], transposed: bool) -> Result<Form, OpError> {
+    let operands = Operands::of(node, at)?;
+    let [_, maps, positions @ ..] = dims::output_shape(outputs, 0)? else {
+        return Err(OpError::UnknownSize("an output"));
+    };
+    let size = |dim: &Dim| count(&[*dim], "a convolution");
+    Ok(Form::Conv(Box::new(Conv {
+        batch: size(&operands.batch)?,
+        in_channels: size(&operands.channels)?,
+        out_channels: size(maps)?,
+        groups: operands.group,
+        input: plane(operands.spatial)?,
+        output: plane(positions)?,
+        kernel: plane(operands.kernel)?,
+        strides: steps(node, "strides")?,
+        dilations: steps(node, "dilations")?,
+        transposed,
+        channels_last: false,
+    })))
+}
+
+/// Spatial sizes as height and width.
+fn plane(sizes: &[Dim]) -> Result<[u64; 2], OpError> {
+    let size = |dim: &Dim| count(&[*dim], "a spatial axis");
+    match sizes {
+        [width] => Ok([1, size(width)?]),
+        [height, width] => Ok([size(height)?, size(width)?]),
+        _ => Err(OpError::Rank { input: 0, expected: "3 or 4", found: sizes.len() + 2 }),
+    }
+}
+
+/// Steps along height and width; 1 where they are left out.
+fn steps(node: &Node, attribute: &'static str) -> Result<[u64; 2], OpError> {
+    let positive = |step: i64| u64::try_from(step).unwrap_or(1);
+    Ok(match node.int_list(attribute)? {
+        Some([width]) => [1, positive(*width)],
+        Some([height, width]) => [positive(*height), positive(*width)],
+        _ => [1, 1],
+    })
+}
+
+/// `input [B, C, L]`, `weight [C, 1, k]`: a depthwise convolution along one axis.
+pub fn causal_conv_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let [batch, channels, length] = node.dims(0)?;
+    let [_, _, kernel] = node.dims(1)?;
+    depthwise([batch, channels, length, kernel], 1)
+}
+
+/// A depthwise convolution of as many positions as there are: `[B, C, L, k]`.
+pub fn depthwise(sizes: [Dim; 4], dilation: u64) -> Result<Form, OpError> {
+    let size = |dim: Dim| count(&[dim], "a convolution");
+    let [batch, channels, length, kernel] = sizes;
+    let (channels, length) = (size(channels)?, size(length)?);
+    Ok(Form::Conv(Box::new(Conv {
+        batch: size(batch)?,
+        in_channels: channels,
+        out_channels: channels,
+        groups: channels,
+        input: [1, length],
+        output: [1, length],
+        kernel: [1, size(kernel)?],
+        strides: [1, 1],
+        dilations: [1, dilation],
+        transposed: false,
+        channels_last: false,
+    })))
+}
+
+/// Col2Im: every column is added to its places.
+pub fn col2im_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(Form::Scatter { elements: dims::output_count(outputs, 0)?, updates: node.count(0)? })
 }
 
 /// Each weight that one of `each` elements meets, once.

@@ -1,7 +1,8 @@
 //! Einstein summation: the equation, the shape it makes, and the cheapest order of pairwise products.
 
 use super::broadcast::broadcast;
-use super::{Counts, Node, OpError, Type};
+use super::form::{self, Form, MatMul, Right, Rows};
+use super::{Counts, Node, OpError, Type, dims};
 use crate::tensor::{Dim, TensorType};
 
 /// With more operands than this, products are taken from left to right, as ONNX Runtime takes them; the
@@ -219,6 +220,33 @@ pub fn einsum_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
         macs => Counts::macs(macs, element, node.element(1)?).plus(counts)?,
     };
     Ok(if leaves.len() > 2 { counts.by_formula() } else { counts })
+}
+
+/// A matrix product where two operands meet and indices that both have are summed over; elementwise where
+/// none is. One operand alone is summed or moved.
+pub fn einsum_form(node: &Node, outputs: &[Type], counts: &Counts) -> Result<Form, OpError> {
+    let equation = Equation::of(node)?;
+    let output = equation.output.iter().fold(0, |set, index| set | bit(*index));
+    match summed_alone(&equation, output)?.as_slice() {
+        [a, b] if counts.macs > 0 => {
+            let size =
+                |indices: Indices| u64::try_from(equation.volume(indices)?).map_err(|_| OpError::Overflow);
+            let both = a.indices & b.indices;
+            Ok(Form::MatMul(MatMul {
+                batch: size(both & output)?,
+                m: size(a.indices & !both)?,
+                n: size(b.indices & !both)?,
+                k: size(both & !output)?,
+                right: Right::of(node, 1),
+            }))
+        }
+        [_, _] => form::elementwise(node, outputs, counts),
+        [_] if counts.alu > 0 || counts.int > 0 => {
+            Ok(Form::Reduce(Rows::of(node.count(0)?, dims::output_count(outputs, 0)?)))
+        }
+        [_] => form::copied(node, outputs, counts),
+        _ => form::contraction(node, outputs, counts),
+    }
 }
 
 /// Each operand, summed over the indices that nothing else has.

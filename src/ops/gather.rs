@@ -1,8 +1,9 @@
 //! Operators that read by index: Gather, GatherElements, GatherND, ReverseSequence.
 
-use super::dims::{resolve_axis, shared};
+use super::dims::{self, count, resolve_axis, shared};
+use super::form::Form;
 use super::small_tensor::{self, SmallTensor};
-use super::{Node, OpError};
+use super::{Counts, Node, OpError};
 use crate::tensor::{Elements, Scalar, Shape, TensorType, Type};
 
 /// Gather. `data [D0, …]` and `indices [I…]` to data's dimensions with `axis` replaced by `I…`.
@@ -17,6 +18,26 @@ pub fn gather(node: &Node) -> Result<Vec<Type>, OpError> {
     let (before, behind) = (dims.iter().take(axis), dims.iter().skip(axis).skip(1));
     let shape: Shape = before.chain(indices).chain(behind).copied().collect();
     Ok(vec![TensorType::new(data.element, shape).into()])
+}
+
+/// Each index names the elements behind the axis.
+pub fn gather_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let data = node.shape(0)?;
+    let axis = resolve_axis(node.int_or("axis", 0)?, data.len())?;
+    let behind = data.get(axis..).and_then(|dims| dims.get(1..)).unwrap_or(&[]);
+    Ok(Form::Gather { elements: dims::output_count(outputs, 0)?, run: count(behind, "the data")? })
+}
+
+/// Each index names one element.
+pub fn gather_elements_form(_: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(Form::Gather { elements: dims::output_count(outputs, 0)?, run: 1 })
+}
+
+/// Each tuple of indices names the elements behind the axes that it has.
+pub fn gather_nd_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let elements = dims::output_count(outputs, 0)?;
+    let tuples = count(node.split_last(1)?.0, "the indices")?;
+    Ok(Form::Gather { elements, run: elements.checked_div(tuples).unwrap_or(0).max(1) })
 }
 
 /// The elements that [`gather`] reads.

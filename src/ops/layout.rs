@@ -2,10 +2,11 @@
 //! SpaceToDepth, Trilu.
 
 use super::broadcast::{self, broadcast};
-use super::dims::{at_most, divided, part_of, resolve_axis, shared};
+use super::dims::{at_most, count, divided, part_of, resolve_axis, shared};
+use super::form::Form;
 use super::int_list::IntList;
 use super::small_tensor::{self, SmallTensor};
-use super::{Node, OpError};
+use super::{Counts, Node, OpError};
 use crate::tensor::{Dim, Elements, Scalar, Shape, TensorType, Type};
 
 /// Transpose. Dimension i of the output is dimension `perm[i]` of the input.
@@ -50,6 +51,36 @@ fn permutation(node: &Node, rank: usize) -> Result<Vec<usize>, OpError> {
         name: "perm",
         problem: format!("is no permutation of {rank} axes"),
     })
+}
+
+/// Axes of size 1 are dropped, and those that stay neighbours in their order are taken as one.
+pub fn transpose_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let shape = node.shape(0)?;
+    let moves = |axis: &usize| shape.get(*axis).is_some_and(|dim| *dim != Dim::Exact(1));
+    let perm: Vec<usize> = permutation(node, shape.len())?.into_iter().filter(moves).collect();
+    let innermost = (0..shape.len()).rev().find(|axis| moves(axis));
+    // From the innermost axis out: whether each is the outer neighbour of the one before it.
+    let outer = |axis: usize| (0..axis).rev().find(|axis| moves(axis));
+    let (mut rank, mut run) = (0, Dim::Exact(1));
+    let mut stays = perm.last().copied() == innermost;
+    let mut before = None;
+    for axis in perm.iter().rev().copied() {
+        if before.is_none_or(|before| outer(before) != Some(axis)) {
+            rank += 1;
+            stays &= before.is_none();
+        }
+        if stays {
+            run = run.times(shape.get(axis).copied().unwrap_or(Dim::Unknown));
+        }
+        before = Some(axis);
+    }
+    Ok(Form::Transpose { elements: node.count(0)?, rank, run: count(&[run], "a row")? })
+}
+
+/// DepthToSpace and SpaceToDepth: blocks are an axis for height and one for width, which change places with
+/// the channels; channel and height, or width and channel, stay neighbours.
+pub fn blocks_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(Form::Transpose { elements: node.count(0)?, rank: 5, run: 1 })
 }
 
 /// Concat. The dimension at `axis` is the sum of the inputs', the others are the same in all.

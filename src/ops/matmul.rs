@@ -2,6 +2,7 @@
 
 use super::conv::REQUANTIZE;
 use super::dims::{self, count, product, shared};
+use super::form::{Form, MatMul, Right};
 use super::{Counts, Node, OpError, Type, broadcast};
 use crate::tensor::{Dim, ElementType, Shape, TensorType};
 
@@ -146,6 +147,50 @@ pub fn gemm_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     Product::of_gemm(node)?
         .macs(node, PLAIN)?
         .plus(Counts::arithmetic(node.element(0)?, product(&[each, per_output])?))
+}
+
+/// `A [batch…, M, K]` by `B [batch…, K, N]`.
+pub fn matmul_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    form_of(node, PLAIN)
+}
+
+/// As [`matmul_form`], of the quantised factors.
+pub fn qlinear_matmul_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    form_of(node, QUANTIZED)
+}
+
+fn form_of(node: &Node, at: At) -> Result<Form, OpError> {
+    let (batch_a, m, k_a) = match node.shape(at.a)? {
+        [batch @ .., m, k] => (batch, *m, *k),
+        [k] => (&[][..], Dim::Exact(1), *k),
+        [] => return Err(OpError::UnknownRank(at.a)),
+    };
+    let (batch_b, k_b, n) = match node.shape(at.b)? {
+        [batch @ .., k, n] => (batch, *k, *n),
+        [k] => (&[][..], *k, Dim::Exact(1)),
+        [] => return Err(OpError::UnknownRank(at.b)),
+    };
+    let size = |dim: Dim| count(&[dim], "a matrix");
+    let (n, k) = (size(n)?, size(shared(k_a, k_b, "the columns of A and the rows of B")?)?);
+    let right = Right::of(node, at.b);
+    if batch_b.iter().all(|dim| *dim == Dim::Exact(1)) {
+        let m = product(&[count(batch_a, "the batch")?, size(m)?])?;
+        return Ok(Form::MatMul(MatMul { batch: 1, m, n, k, right }));
+    }
+    let batch = count(&broadcast::broadcast(&[batch_a, batch_b])?, "the batch")?;
+    Ok(Form::MatMul(MatMul { batch, m: size(m)?, n, k, right }))
+}
+
+/// `A [M, K]` by `B [K, N]`, each transposed if its attribute says so.
+pub fn gemm_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let [m, n] = *dims::output_shape(outputs, 0)? else { return Err(OpError::UnknownSize("an output")) };
+    let ([rows_a, columns_a], [rows_b, columns_b]) = (node.dims(0)?, node.dims(1)?);
+    let k_a = if node.int_or("transA", 0)? == 0 { columns_a } else { rows_a };
+    let k_b = if node.int_or("transB", 0)? == 0 { rows_b } else { columns_b };
+    let k = shared(k_a, k_b, "the columns of A and the rows of B")?;
+    let size = |dim: Dim| count(&[dim], "a matrix");
+    let right = Right::of(node, PLAIN.b);
+    Ok(Form::MatMul(MatMul { batch: 1, m: size(m)?, n: size(n)?, k: size(k)?, right }))
 }
 
 /// `[…, n, n]` to `[…]`.

@@ -1,5 +1,5 @@
 //! The rules of every operator: the shapes it makes, the small values that pass through it, the work
-//! it does and the bytes it moves.
+//! it does, the bytes it moves and the form of its kernel.
 //!
 //! One row an operator in [`OPERATORS`], one file a family of rules. A rule sees the operands and
 //! attributes of one node, never its neighbours, so it can be tested alone. Nothing has a default: a
@@ -27,12 +27,13 @@
 //! | `contrib` | com.microsoft, by the same families |
 //!
 //! What the rules are written in: `node` (operands and attributes), `dims` (bounded dimensions),
-//! `work` (counts and bytes), `traffic` (operands read in part), `window` (sliding windows),
+//! `work` (counts and bytes), `form` (forms of kernels), `traffic` (operands read in part), `window` (sliding windows),
 //! `broadcast`, `int_list` (axes and sizes, given as attribute or input), and for values `scalar` (one
 //! element) and `small_tensor` (elements by position).
 
 mod broadcast;
 mod dims;
+pub mod form;
 mod int_list;
 mod node;
 mod scalar;
@@ -72,6 +73,7 @@ mod slice;
 mod strings;
 
 pub use dims::resolve_axis;
+pub use form::Form;
 pub use node::{Attribute, Attributes, Node, OpError, Operand};
 pub use table::{OPERATORS, find};
 pub use work::{Bytes, Confidence, Counts, Moved};
@@ -115,6 +117,8 @@ pub struct Costed {
     pub traffic: Traffic,
     /// Which of its inputs are parameters when they are constant.
     pub weights: Weights,
+    /// Form of its kernel.
+    pub form: FormRule,
 }
 
 /// Types of a node's outputs from its operands. May give fewer types than the node has outputs (the
@@ -124,6 +128,9 @@ pub type ShapeRule = fn(&Node) -> Result<Vec<Type>, OpError>;
 /// Values of a node's outputs, given their types; `None` for an output whose value is not known.
 /// Called only where every output is a tensor of at most [`crate::tensor::MAX_ELEMENTS`] elements.
 pub type ValueRule = fn(&Node, &[Type]) -> Result<Vec<Option<Elements>>, OpError>;
+
+/// Form of a node's kernel, given the types of its outputs and what it costs: see [`Form::of`].
+pub type FormRule = fn(&Node, &[Type], &Counts) -> Result<Form, OpError>;
 
 /// How small values pass through an operator.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 //! passes over the data, and for each group of elements that shares them, their divisions and a square root.
 
 use super::dims::{self, agree, count, divided, product, resolve_axis, resolve_place};
+use super::form::{self, Form, Rows};
 use super::{Counts, Node, OpError, broadcast};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
@@ -267,6 +268,72 @@ pub fn lp(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let mut groups = shape.to_vec();
     groups.remove(last_axis(node, shape.len())?);
     each.plus(Counts::div(count(&groups, "the groups")?))
+}
+
+/// Each row along `axis`, before opset 13 from `axis` on.
+pub fn softmax_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let shape = node.shape(0)?;
+    let rows = if node.version >= 13 {
+        let axis = last_axis(node, shape.len())?;
+        Rows::new(shape, |at| at == axis)?
+    } else {
+        let start = resolve_place(node.int_or("axis", 1)?, shape.len())?;
+        Rows::new(shape, |at| at >= start)?
+    };
+    Ok(Form::Softmax(rows))
+}
+
+/// Each row of classes, along axis 1.
+pub fn cross_entropy_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(Form::Softmax(Rows::new(node.shape(0)?, |at| at == 1)?))
+}
+
+/// LayerNormalization, RMSNormalization: each row from `axis` on.
+pub fn layer_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let shape = node.shape(0)?;
+    let axis = last_axis(node, shape.len())?;
+    Ok(Form::Normalize(Rows::new(shape, |at| at >= axis)?))
+}
+
+/// InstanceNormalization: each channel of each instance.
+pub fn instance_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(Form::Normalize(Rows::new(node.shape(0)?, |at| at >= 2)?))
+}
+
+/// GroupNormalization: each group of channels of each instance.
+pub fn group_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let batch = count(node.shape(0)?.get(..1).unwrap_or(&[]), "the batch")?;
+    Ok(Form::Normalize(Rows::of(node.count(0)?, product(&[batch, node.positive("num_groups")?])?)))
+}
+
+/// BatchNormalization: elementwise, but in training each channel is normalised.
+pub fn batch_form(node: &Node, outputs: &[Type], counts: &Counts) -> Result<Form, OpError> {
+    if counts.div == 0 {
+        return form::elementwise(node, outputs, counts);
+    }
+    Ok(Form::Normalize(Rows::new(node.shape(0)?, |at| at != 1)?))
+}
+
+/// MeanVarianceNormalization: each position of the axes that are kept.
+pub fn mean_variance_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let shape = node.shape(0)?;
+    let axes = node.int_list("axes")?.unwrap_or(&[0, 2, 3]);
+    let axes: Vec<usize> =
+        axes.iter().map(|axis| resolve_axis(*axis, shape.len())).collect::<Result<_, _>>()?;
+    Ok(Form::Normalize(Rows::new(shape, |at| axes.contains(&at))?))
+}
+
+/// LpNormalization: each row along `axis`.
+pub fn lp_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let shape = node.shape(0)?;
+    let axis = last_axis(node, shape.len())?;
+    Ok(Form::Normalize(Rows::new(shape, |at| at == axis)?))
+}
+
+/// LRN: a window over the channels.
+pub fn local_response_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let (outputs, window) = (dims::output_count(outputs, 0)?, node.positive("size")?);
+    Ok(Form::Pool { outputs, window, global: false })
 }
 
 /// `LRN`: squares and sums over `size` channels, a product, a power and a division for each element.

@@ -2,6 +2,7 @@
 
 use super::conv::corners;
 use super::dims::{self, count, product, shared};
+use super::form::Form;
 use super::window::Window;
 use super::{Counts, Node, OpError, Type};
 use crate::tensor::{Dim, ElementType, Scalar, Shape, TensorType};
@@ -50,6 +51,30 @@ pub fn average_pool_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpErro
 pub fn max_pool_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let (each, volume) = taps(node, outputs)?;
     Ok(Counts::arithmetic(node.element(0)?, product(&[each, volume.saturating_sub(1)])?))
+}
+
+/// A window of `kernel_shape` for each output, wherever the channels are.
+pub fn pool_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let axes = node.shape(0)?.len().saturating_sub(2);
+    let window = count(&[Window::of_attributes(node, axes)?.volume()], "a window")?;
+    Ok(Form::Pool { outputs: dims::output_count(outputs, 0)?, window, global: false })
+}
+
+/// The whole channel for each output.
+pub fn global_pool_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let outputs = dims::output_count(outputs, 0)?;
+    Ok(Form::Pool { outputs, window: node.count(0)?.checked_div(outputs).unwrap_or(0), global: true })
+}
+
+/// As many elements as are compared for each region and channel, spread over the outputs of it.
+pub fn max_roi_pool_form(_: &Node, outputs: &[Type], counts: &Counts) -> Result<Form, OpError> {
+    let outputs = dims::output_count(outputs, 0)?;
+    Ok(Form::Pool { outputs, window: counts.alu.checked_div(outputs).unwrap_or(0), global: false })
+}
+
+/// MaxUnpool: each input element is written to its place.
+pub fn max_unpool_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(Form::Scatter { elements: dims::output_count(outputs, 0)?, updates: node.count(0)? })
 }
 
 /// The `p`-norm of the `k` elements under each window.

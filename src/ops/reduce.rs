@@ -2,6 +2,7 @@
 
 use super::broadcast::Broadcast;
 use super::dims::{self, resolve_axis};
+use super::form::{Form, Rows};
 use super::scalar::{self, Arithmetic};
 use super::{Counts, Node, OpError, small_tensor};
 use crate::tensor::{Dim, Elements, Scalar, Shape, TensorType, Type};
@@ -91,6 +92,16 @@ pub fn work(
         return Ok(counts);
     }
     Ok(Counts { int: counts.flops()?, confidence: counts.confidence, ..Counts::ZERO })
+}
+
+/// A row for each output along the reduced axes.
+pub fn form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let shape = node.shape(0)?;
+    let rows = match reduced_axes(node, shape.len())? {
+        Some(reduced) => Rows::new(shape, |axis| reduced.get(axis).copied().unwrap_or(false))?,
+        None => Rows::of(node.count(0)?, dims::output_count(outputs, 0)?),
+    };
+    Ok(Form::Reduce(rows))
 }
 
 /// `exp(x - max)` with the search of the maximum, for each element of a `ReduceLogSumExp`.

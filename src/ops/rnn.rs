@@ -3,6 +3,7 @@
 //! The recurrent products count as contractions; biases, gates and activations as arithmetic.
 
 use super::dims::{count, product};
+use super::form::{self, Form};
 use super::{Attribute, Counts, Node, OpError, elementwise};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
@@ -42,6 +43,18 @@ impl Layer {
             }
         };
         Ok(Self { sequence, batch, input, hidden, directions, batch_first })
+    }
+
+    fn form(&self, cell: form::Cell) -> Result<Form, OpError> {
+        let size = |dim: Dim| count(&[dim], "a recurrent layer");
+        Ok(Form::Recurrent(Box::new(form::Recurrent {
+            cell,
+            directions: self.directions,
+            sequence: size(self.sequence)?,
+            batch: size(self.batch)?,
+            input: size(self.input)?,
+            hidden: size(self.hidden)?,
+        })))
     }
 
     /// `Y`, `Y_h` and, for an LSTM, `Y_c`.
@@ -194,6 +207,26 @@ fn lstm_work(node: &Node, layer: &Layer, factors: (ElementType, ElementType)) ->
     let units =
         product(&[layer.tokens(node)?.0, layer.directions, count(&[layer.hidden], "the hidden state")?])?;
     work.plus(Counts::alu(6).times(units)?)
+}
+
+/// RNN.
+pub fn rnn_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Layer::of(node, HIDDEN_LAST)?.form(form::Cell::Rnn)
+}
+
+/// GRU.
+pub fn gru_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Layer::of(node, HIDDEN_LAST)?.form(form::Cell::Gru)
+}
+
+/// LSTM.
+pub fn lstm_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Layer::of(node, HIDDEN_LAST)?.form(form::Cell::Lstm)
+}
+
+/// DynamicQuantizeLSTM.
+pub fn quantized_lstm_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Layer::of(node, HIDDEN_FIRST)?.form(form::Cell::Lstm)
 }
 
 /// `X`, `W [directions, I, 4·H]`, `R [directions, H, 4·H]` to the outputs of an LSTM.

@@ -1,6 +1,7 @@
 //! Operators that write by index: ScatterElements, Scatter, ScatterND, TensorScatter.
 
-use super::dims::resolve_axis;
+use super::dims::{self, resolve_axis};
+use super::form::Form;
 use super::small_tensor::{self, SmallTensor};
 use super::{Counts, Node, OpError};
 use crate::tensor::{Elements, Type};
@@ -39,6 +40,16 @@ pub fn scatter_elements_value(node: &Node, _: &[Type]) -> Result<Vec<Option<Elem
         data.into_elements()
     };
     Ok(vec![scattered()])
+}
+
+/// A copy of the data with the updates (input 2) written over it.
+pub fn scatter_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(Form::Scatter { elements: dims::output_count(outputs, 0)?, updates: node.count(2)? })
+}
+
+/// Updates (input 1) that are written over the data in its place.
+pub fn in_place_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(Form::Scatter { elements: 0, updates: node.count(1)? })
 }
 
 /// ScatterND: the type of `data`.

@@ -1,6 +1,7 @@
 //! Operators whose output's size or place depends on data: NonZero, NonMaxSuppression, OneHot, Compress, Unique.
 
 use super::dims::{at_most, part_of, product, resolve_axis};
+use super::form::{Form, Rows};
 use super::small_tensor::{self, SmallTensor};
 use super::{Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type, elements};
@@ -225,6 +226,11 @@ pub fn unique_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let several = unique_of(node)?.bound().ok_or(OpError::UnknownSize("an input"))?;
     let depth = several.checked_next_power_of_two().map_or(u64::BITS, u64::trailing_zeros);
     Ok(Counts::int(product(&[node.count(0)?, depth.into()])?).by_formula())
+}
+
+/// Unique: all elements are put in order.
+pub fn unique_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(Form::Sort(Rows::of(node.count(0)?, 1)))
 }
 
 #[cfg(test)]

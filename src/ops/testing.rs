@@ -1,6 +1,8 @@
 //! One node, built in a test: operands, attributes, and what the table says of it.
 
-use super::{Attribute, Attributes, Costed, Counts, Moved, Node, OpError, Operand, Traffic, Values, find};
+use super::{
+    Attribute, Attributes, Costed, Counts, Form, Moved, Node, OpError, Operand, Traffic, Values, find,
+};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, TensorType, Type};
 
 /// A node under test. Operands and attributes are added in order.
@@ -160,6 +162,15 @@ impl Case {
     pub fn counts(&self) -> Counts {
         let types = self.types().expect("the node is valid");
         self.run(|node, rules| super::counts(rules, node, &types)).expect("the node is valid")
+    }
+
+    /// The form of the node's kernel.
+    pub fn form(&self) -> Form {
+        let types = self.types().expect("the node is valid");
+        self.run(|node, rules| {
+            let counts = super::counts(rules, node, &types).expect("the node is valid");
+            Form::of(rules, node, &types, &counts)
+        })
     }
 
     /// The bytes the node moves, if a formula says.

@@ -111,6 +111,17 @@ pub(super) const POWER_LAUNCH: Assumption = Assumption {
 /// Measured over predicted power, 10th and 90th percentile over the 1,858 runs, each GPU by the other's median.
 pub(super) const POWER_SPREAD: (f64, f64) = (0.64, 1.27);
 
+/// Time of the WebGPU runtime's kernels over that of ours of the same class, 10th and 90th percentile. A
+/// judgement: kernels of like shape have been seen to lie within a quarter of each other.
+pub(super) const CLASS_SPREAD: (f64, f64) = (0.75, 1.33);
+
+/// The same for the start of a kernel. A judgement: on one software adapter the runtime took 25 to 30 µs for a
+/// dispatch, where a bare loop took 13 to 19.
+pub(super) const START_SPREAD: (f64, f64) = (0.7, 2.0);
+
+/// The same for kernels that nothing like was measured of: [`ASSUMED_SPREAD`].
+pub(super) const UNMEASURED_SPREAD: (f64, f64) = ASSUMED_SPREAD;
+
 /// How far the constants of time and power hold for contractions at this rate of this device.
 ///
 /// FP32 on vector units and 16-bit floats on matrix units of NVIDIA GPUs are what was measured.
@@ -131,6 +142,11 @@ pub(super) fn kernel_spread(basis: Basis, unit: ArithmeticUnit) -> (f64, f64) {
         (_, ArithmeticUnit::Vector) => VECTOR_SPREAD,
         (_, ArithmeticUnit::Matrix) => MATRIX_SPREAD,
     }
+}
+
+/// The constants that an estimate by a profile rests on: those of power, where there is one.
+pub(super) fn used_by_webgpu(power: bool) -> Vec<Assumption> {
+    if power { vec![POWER_COMPUTE, POWER_MEMORY, POWER_LAUNCH] } else { vec![] }
 }
 
 /// The constants that an estimate with these rates rests on.

@@ -1,12 +1,16 @@
-//! How long a counted model takes on a device, and how much energy: pure arithmetic on the counts, the
-//! device's stated rates, and a few constants that name their origin.
+//! How long a counted model takes on a device, and how much energy: pure arithmetic on the counts, what is
+//! known of the device, and a few constants that name their origin.
 //!
-//! It knows no file, no operator and no GPU. What it says holds for a runtime that starts one kernel a layer
-//! and fuses nothing, as eager PyTorch does.
+//! Two runtimes: one that starts a kernel a layer and fuses nothing, as eager PyTorch does, at the maker's
+//! rates times fitted fractions; and one over WebGPU, whose kernels ([`mod@lowering`]) take what a profile of the
+//! device says that such kernels take. It knows no file, no graph and no GPU.
 
+mod calibrated;
 mod constants;
 mod energy;
+pub mod lowering;
 mod precision;
+mod roofline;
 mod time;
 
 use std::fmt;
@@ -16,8 +20,54 @@ use serde::Serialize;
 pub use constants::Assumption;
 
 use crate::cost::ModelCost;
+use crate::device::kernel::KernelClass;
 use crate::device::{ArithmeticUnit, Device, Precision};
 use crate::units::{Joules, Seconds};
+
+/// What an estimate is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Request {
+    /// The number format of contractions and tensors; `None` for that of the model.
+    pub precision: Option<Precision>,
+    /// What runs the model; `None` for [`Runtime::Webgpu`] on a device with a profile, else
+    /// [`Runtime::Eager`].
+    pub runtime: Option<Runtime>,
+}
+
+/// What runs a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Runtime {
+    /// ONNX Runtime with its WebGPU provider, whose kernels [`mod@lowering`] states.
+    Webgpu,
+    /// A kernel a layer, nothing fused, on the maker's own libraries.
+    Eager,
+}
+
+impl Runtime {
+    /// The name in files and on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Webgpu => "webgpu",
+            Self::Eager => "eager",
+        }
+    }
+}
+
+impl fmt::Display for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Which of the measured kernels an estimate takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Curves {
+    /// Those shaped as the runtime's own.
+    RuntimeLike,
+}
 
 /// What one inference of a model takes on a device. Times and energies are of one run of the whole batch that
 /// the model was counted with.
@@ -25,6 +75,8 @@ use crate::units::{Joules, Seconds};
 pub struct Prediction {
     /// [`Device::id`].
     pub device: String,
+    /// What runs the model.
+    pub runtime: Runtime,
     /// The number format of the contractions: what was asked for, else the one that carries most MACs.
     pub precision: Precision,
     /// The format in which the device does them: wider than `precision` where it has no rate for that.
@@ -33,15 +85,27 @@ pub struct Prediction {
     pub unit: ArithmeticUnit,
     /// How the latency came about.
     pub basis: Basis,
-    /// How the energy came about.
-    pub energy_basis: Basis,
+    /// Which measured kernels the latency rests on; `None` without a profile.
+    pub curves: Option<Curves>,
+    /// How the energy came about; `None` without one.
+    pub energy_basis: Option<Basis>,
     /// From the first kernel to the last, the host's part in starting them included; no transfers to and
     /// from the device.
     #[serde(rename = "latency_s")]
     pub latency: Interval<Seconds>,
-    /// What the board draws in that time. Host, cooling and power supply are not in it.
+    /// The sum over the layers of what arithmetic at the peak rate, or traffic at the full bandwidth, takes at
+    /// least: the rates are those that the basis names. No runtime reaches it.
+    #[serde(rename = "roofline_s")]
+    pub roofline: Option<Seconds>,
+    /// The latency if each kernel were the fastest of those measured; `None` without a profile.
+    #[serde(rename = "best_s")]
+    pub best: Option<Seconds>,
+    /// What the board draws in the latency. Host, cooling and power supply are not in it. `None` where no power
+    /// is known.
     #[serde(rename = "energy_j")]
-    pub energy: Interval<Joules>,
+    pub energy: Option<Interval<Joules>>,
+    /// Why `energy` is not given.
+    pub energy_reason: Option<String>,
     /// `2·macs` at the peak rate and the board power of the device: what the spec sheet alone promises, and
     /// no device reaches.
     #[serde(rename = "spec_energy_j")]
@@ -57,6 +121,8 @@ pub struct Prediction {
     /// One entry a layer, in the order of [`ModelCost::layers`].
     #[serde(skip)]
     pub layers: Vec<LayerTime>,
+    /// The latency by class of kernel, the longest first: empty where kernels are not told apart.
+    pub kernels: Vec<ClassTime>,
     /// Whether parameters and activations fit in the memory of the device; `None` where either is not known.
     pub fits_memory: Option<bool>,
     /// Whether all layers are counted: if not, latency and energy are of the counted ones alone.
@@ -122,6 +188,20 @@ pub struct LayerTime {
     pub time: Seconds,
     /// What most of it goes into.
     pub bound: Bound,
+    /// The class of its longest kernel; `None` where kernels are not told apart, and without any.
+    pub kernel: Option<KernelClass>,
+}
+
+/// The time of all kernels of a class.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ClassTime {
+    /// Which.
+    pub class: KernelClass,
+    /// How many are started.
+    pub started: u64,
+    /// All together, what starting them takes included.
+    #[serde(rename = "time_s")]
+    pub time: Seconds,
 }
 
 /// What a layer waits for.
@@ -152,6 +232,30 @@ impl fmt::Display for Bound {
 /// Why there is no estimate.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PredictError {
+    /// What WebGPU delivers on a device, nobody but the device itself can say.
+    #[error("{device} has no profile, and an estimate for webgpu needs one: `ergometer bench` makes it")]
+    NoProfile {
+        /// [`Device::id`].
+        device: String,
+    },
+    /// A profile says nothing of other runtimes, and the catalogue does not have the device.
+    #[error(
+        "{device} ({name}) is in no row of the catalogue, and an estimate for eager needs the maker's rates"
+    )]
+    NoRow {
+        /// [`Device::id`].
+        device: String,
+        /// [`Device::name`].
+        name: String,
+    },
+    /// The profile lacks a kernel that the model needs.
+    #[error("the profile of {device} has no curve for {class}: measure again, or with the model")]
+    NoCurve {
+        /// [`Device::id`].
+        device: String,
+        /// The class.
+        class: KernelClass,
+    },
     /// No figure says how fast the device works in this format, nor in one that could stand in for it.
     #[error("{device} states no {precision} rate; it has rates for {}", names(.offered))]
     NoPeak {
@@ -183,14 +287,35 @@ fn names(precisions: &[Precision]) -> String {
 
 /// Estimates what one run of a counted model takes on a device.
 ///
-/// Without a `precision`, the model runs as it is stored: contractions in the format of their own operands.
+/// Without a precision, the model runs as it is stored: contractions in the format of their own operands.
 /// With one, all contractions run in it, and all tensors are taken to be stored in it: `fp16` halves the bytes
 /// of a float32 model. Weights already narrower than that stay as they are.
 ///
+/// A profile says what WebGPU delivers and is heeded for [`Runtime::Webgpu`] alone. For [`Runtime::Eager`], a
+/// local device is the row of the catalogue that its adapter matches.
+///
 /// # Errors
-/// [`PredictError::NoPeak`] if the device states no rate for the precision; [`PredictError::UnusableFigure`]
-/// if one of its figures is zero, negative or no number.
-pub fn predict(
+/// [`PredictError`].
+pub fn predict(cost: &ModelCost, device: &Device, request: &Request) -> Result<Prediction, PredictError> {
+    let local = device.profile.is_some();
+    match request.runtime.unwrap_or(if local { Runtime::Webgpu } else { Runtime::Eager }) {
+        Runtime::Webgpu => calibrated::predict(cost, device, request.precision),
+        Runtime::Eager if local => {
+            let row = device.row.as_deref().ok_or_else(|| PredictError::NoRow {
+                device: device.id.to_string(),
+                name: device.name.to_string(),
+            })?;
+            let mut prediction = eager(cost, row, request.precision)?;
+            prediction.device = device.id.to_string();
+            prediction.notes.push(format!("at the maker's rates: the adapter is the catalogue's {}", row.id));
+            Ok(prediction)
+        }
+        Runtime::Eager => eager(cost, device, request.precision),
+    }
+}
+
+/// The estimate for a runtime that starts one kernel a layer, at the maker's rates.
+fn eager(
     cost: &ModelCost,
     device: &Device,
     precision: Option<Precision>,
@@ -199,29 +324,43 @@ pub fn predict(
     let rates = time::Rates::of(device, chosen)?;
     let storage = precision::Storage::of(cost, precision);
     let run = time::run(cost, device, &rates, precision, storage);
-    let energy = energy::of_run(&run, device);
+    let limits = run.limits();
+    let energy = energy::of_run(&run, device)?;
     Ok(Prediction {
         device: device.id.to_string(),
+        runtime: Runtime::Eager,
         precision: chosen,
         runs_as: rates.contraction.precision,
         unit: rates.contraction.unit,
         basis: rates.basis,
-        energy_basis: rates.basis,
+        curves: None,
+        energy_basis: energy.is_some().then_some(rates.basis),
         latency: run.latency,
+        roofline: Some(roofline::of_layers(cost, device, &rates, precision, storage)),
+        best: None,
+        energy_reason: energy.is_none().then(|| energy::reason(device)),
         energy,
-        spec_energy: energy::by_spec(cost, device, &rates),
+        spec_energy: energy::by_spec(cost, device, rates.contraction),
         paper_energy: None,
-        paper_energy_reason: Some(
-            "the paper's method needs the model's date, its domain and the attained share of the peak rate"
-                .to_owned(),
-        ),
-        limits: run.limits(),
+        paper_energy_reason: Some(PAPER_REASON.to_owned()),
+        limits,
         layers: run.layers,
+        kernels: vec![],
         fits_memory: fits_memory(cost, device, storage),
         complete: cost.totals.complete,
         assumptions: constants::used(&rates),
         notes: notes(cost, chosen, &rates),
     })
+}
+
+const PAPER_REASON: &str =
+    "the paper's method needs the model's date, its domain and the attained share of the peak rate";
+
+/// That the totals of a model are lower bounds, where they are.
+fn incomplete(cost: &ModelCost) -> Option<String> {
+    let totals = &cost.totals;
+    let missing = totals.nodes.saturating_sub(totals.costed_nodes);
+    (!totals.complete).then(|| format!("at least: {missing} of {} nodes have no known cost", totals.nodes))
 }
 
 /// Parameters and the most activations that live at once, against the memory of the device.
@@ -238,13 +377,7 @@ fn notes(cost: &ModelCost, chosen: Precision, rates: &time::Rates) -> Vec<String
     let mut notes = vec![
         "one kernel a layer, nothing fused, as eager PyTorch does: a compiling runtime is faster".to_owned(),
     ];
-    if !cost.totals.complete {
-        notes.push(format!(
-            "at least: {} of {} nodes have no known cost",
-            cost.totals.nodes.saturating_sub(cost.totals.costed_nodes),
-            cost.totals.nodes
-        ));
-    }
+    notes.extend(incomplete(cost));
     let runs_as = rates.contraction.precision;
     if runs_as != chosen {
         notes.push(format!("the device states no faster {chosen} rate: contractions run in {runs_as}"));
@@ -268,8 +401,16 @@ mod tests {
     fn a100() -> Device {
         let mut device = Catalogue::builtin().find("a100").unwrap().clone();
         device.memory_bandwidth.value = BytesPerSecond(2.039e12);
-        device.board_power.value = Watts(400.0);
+        device.board_power.as_mut().unwrap().value = Watts(400.0);
         device
+    }
+
+    fn estimate(
+        cost: &ModelCost,
+        device: &Device,
+        precision: Option<Precision>,
+    ) -> Result<Prediction, PredictError> {
+        predict(cost, device, &Request { precision, runtime: None })
     }
 
     fn layer(macs: u64, alu: u64, read: u64, weights: u64, written: u64) -> LayerCost {
@@ -301,20 +442,20 @@ mod tests {
     #[test]
     fn a_convolution_of_a_gigamac_waits_for_arithmetic() {
         let cost = model("float32", vec![layer(1_000_000_000, 0, 4_000_000, 2_000_000, 4_000_000)]);
-        let found = predict(&cost, &a100(), None).unwrap();
+        let found = estimate(&cost, &a100(), None).unwrap();
         let seconds = 2e9 / (19.49e12 * constants::VECTOR.value) + constants::LAUNCH.value;
         close(found.latency.value.0, seconds);
         close(found.layers[0].time.0, seconds);
         assert_eq!(found.layers[0].bound, Bound::Compute);
         assert_eq!((found.precision, found.unit), (Precision::Fp32, ArithmeticUnit::Vector));
-        assert_eq!((found.basis, found.energy_basis), (Basis::Spec, Basis::Spec));
+        assert_eq!((found.basis, found.energy_basis), (Basis::Spec, Some(Basis::Spec)));
         close(found.spec_energy.unwrap().0, 400.0 * 2e9 / 19.49e12);
     }
 
     #[test]
     fn in_sixteen_bits_the_same_convolution_waits_for_its_start() {
         let cost = model("float32", vec![layer(1_000_000_000, 0, 4_000_000, 2_000_000, 4_000_000)]);
-        let found = predict(&cost, &a100(), Some(Precision::Fp16)).unwrap();
+        let found = estimate(&cost, &a100(), Some(Precision::Fp16)).unwrap();
         close(found.latency.value.0, 2e9 / (311.9e12 * constants::MATRIX.value) + constants::LAUNCH.value);
         assert_eq!(found.layers[0].bound, Bound::Launch);
         close(found.spec_energy.unwrap().0, 400.0 * 2e9 / 311.9e12);
@@ -326,7 +467,7 @@ mod tests {
         let bandwidth = 2.039e12 * constants::BANDWIDTH.value;
         for (precision, bytes) in [(None, 2e9), (Some(Precision::Fp16), 1e9), (Some(Precision::Int8), 0.5e9)]
         {
-            let found = predict(&cost, &a100(), precision).unwrap();
+            let found = estimate(&cost, &a100(), precision).unwrap();
             assert_eq!(found.layers[0].bound, Bound::Memory);
             close(found.latency.value.0, bytes / bandwidth + constants::LAUNCH.value);
             assert_eq!(found.spec_energy, None);
@@ -338,7 +479,7 @@ mod tests {
         // One token through a 4096 x 4096 matrix of 4-bit weights.
         let token = layer(1 << 24, 0, 2 * 4096, 1 << 23, 2 * 4096);
         for precision in [None, Some(Precision::Fp16)] {
-            let found = predict(&model("float16×uint4", vec![token.clone()]), &a100(), precision).unwrap();
+            let found = estimate(&model("float16×uint4", vec![token.clone()]), &a100(), precision).unwrap();
             assert_eq!((found.precision, found.runs_as), (Precision::Fp16, Precision::Fp16));
             let bytes = f64::from((1 << 23) + 4 * 4096);
             let seconds = bytes / (2.039e12 * constants::BANDWIDTH.value) + constants::LAUNCH.value;
@@ -349,9 +490,9 @@ mod tests {
     #[test]
     fn views_folded_layers_and_shape_arithmetic_start_no_kernel() {
         let cost = model("float32", vec![layer(0, 0, 0, 0, 0), layer(0, 0, 32, 0, 8), LayerCost::default()]);
-        let found = predict(&cost, &a100(), None).unwrap();
+        let found = estimate(&cost, &a100(), None).unwrap();
         assert!(found.limits.launch == 0.0 && found.latency.value.0 < 1e-9);
-        assert_eq!(found.layers[0], LayerTime { time: Seconds::ZERO, bound: Bound::Free });
+        assert_eq!(found.layers[0], LayerTime { time: Seconds::ZERO, bound: Bound::Free, kernel: None });
         assert_eq!(found.layers.len(), 3);
     }
 
@@ -359,7 +500,7 @@ mod tests {
     fn moving_data_and_repeating_start_kernels() {
         let mut repeated = layer(0, 0, 51_200, 0, 51_200);
         repeated.repeat = 100;
-        let found = predict(&model("", vec![layer(0, 0, 512, 0, 512), repeated]), &a100(), None).unwrap();
+        let found = estimate(&model("", vec![layer(0, 0, 512, 0, 512), repeated]), &a100(), None).unwrap();
         let bytes = 1024.0 + 102_400.0;
         let seconds = 101.0 * constants::LAUNCH.value + bytes / (2.039e12 * constants::BANDWIDTH.value);
         close(found.latency.value.0, seconds);
@@ -373,13 +514,14 @@ mod tests {
             layer(0, 0, 4_000_000, 0, 4_000_000),
         ];
         for precision in [None, Some(Precision::Fp16), Some(Precision::Int8), Some(Precision::Tf32)] {
-            let found = predict(&model("float32", layers.clone()), &a100(), precision).unwrap();
+            let found = estimate(&model("float32", layers.clone()), &a100(), precision).unwrap();
             let Limits { compute, memory, launch } = found.limits;
             close(compute + memory + launch, 1.0);
             close(found.layers.iter().map(|layer| layer.time.0).sum(), found.latency.value.0);
             assert!(found.latency.low < found.latency.value && found.latency.value < found.latency.high);
-            assert!(found.energy.low < found.energy.value && found.energy.value < found.energy.high);
-            let watts = (found.energy.value / found.latency.value).0;
+            let energy = found.energy.unwrap();
+            assert!(energy.low < energy.value && energy.value < energy.high);
+            let watts = (energy.value / found.latency.value).0;
             assert!(watts > 0.2 * 400.0 && watts < 400.0, "{watts}");
         }
     }
@@ -388,7 +530,7 @@ mod tests {
     fn what_was_not_fitted_is_assumed_and_wider() {
         let cost = model("float32", vec![layer(1 << 40, 0, 4096, 4096, 4096)]);
         let width = |name: &str, precision| {
-            let found = predict(&cost, Catalogue::builtin().find(name).unwrap(), precision).unwrap();
+            let found = estimate(&cost, Catalogue::builtin().find(name).unwrap(), precision).unwrap();
             (found.basis, found.latency.high / found.latency.low)
         };
         let (basis, fitted) = width("a100", None);
@@ -402,7 +544,7 @@ mod tests {
     #[test]
     fn a_missing_rate_is_answered_with_what_the_device_offers() {
         let tpu = Catalogue::builtin().find("tpu-v4").unwrap();
-        let error = predict(&model("float32", vec![layer(1, 0, 0, 0, 0)]), tpu, None).unwrap_err();
+        let error = estimate(&model("float32", vec![layer(1, 0, 0, 0, 0)]), tpu, None).unwrap_err();
         let message = error.to_string();
         assert!(message.starts_with("google-tpu-v4 states no fp32 rate; it has rates for bf16"), "{message}");
     }
@@ -413,7 +555,7 @@ mod tests {
         for value in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             let mut device = a100();
             device.memory_bandwidth.value = BytesPerSecond(value);
-            let error = predict(&cost, &device, None).unwrap_err();
+            let error = estimate(&cost, &device, None).unwrap_err();
             assert!(
                 matches!(error, PredictError::UnusableFigure { what: "memory bandwidth", .. }),
                 "{error}"
@@ -423,8 +565,8 @@ mod tests {
 
     #[test]
     fn no_work_takes_no_time_and_all_work_there_is_no_panic() {
-        let found = predict(&ModelCost::default(), &a100(), None).unwrap();
-        assert_eq!((found.latency.value, found.energy.value), (Seconds::ZERO, Joules::ZERO));
+        let found = estimate(&ModelCost::default(), &a100(), None).unwrap();
+        assert_eq!((found.latency.value, found.energy.unwrap().value), (Seconds::ZERO, Joules::ZERO));
         assert_eq!(found.limits, Limits { compute: 0.0, memory: 0.0, launch: 0.0 });
         assert!(found.precision == Precision::Fp32 && !found.complete);
 
@@ -432,7 +574,7 @@ mod tests {
         most.repeat = u64::MAX;
         let mut device = a100();
         device.memory_bandwidth.value = BytesPerSecond(f64::MIN_POSITIVE);
-        let found = predict(&model("float32", vec![most]), &device, Some(Precision::Fp64)).unwrap();
+        let found = estimate(&model("float32", vec![most]), &device, Some(Precision::Fp64)).unwrap();
         assert!(found.latency.value.0 > 1e9);
     }
 
@@ -443,7 +585,7 @@ mod tests {
             let mut cost = model("float32", vec![layer(1, 0, 4, 4, 4)]);
             cost.totals.params.bytes = params;
             cost.totals.peak_activation_bytes = activations;
-            predict(&cost, &a100(), precision).unwrap().fits_memory
+            estimate(&cost, &a100(), precision).unwrap().fits_memory
         };
         assert_eq!(fits(79 * gib, Some(gib), None), Some(true));
         assert_eq!(fits(79 * gib, Some(gib + 1), None), Some(false));
@@ -452,13 +594,13 @@ mod tests {
         assert_eq!(fits(81 * gib, None, None), Some(false));
         let cpu =
             Catalogue::builtin().devices().iter().find(|device| device.kind == DeviceKind::Cpu).unwrap();
-        assert_eq!(predict(&ModelCost::default(), cpu, None).unwrap().fits_memory, None);
+        assert_eq!(estimate(&ModelCost::default(), cpu, None).unwrap().fits_memory, None);
     }
 
     #[test]
     fn keys_in_files_end_in_their_unit() {
         let cost = model("float32", vec![layer(1_000_000, 0, 4096, 4096, 4096)]);
-        let json = serde_json::to_value(predict(&cost, &a100(), None).unwrap()).unwrap();
+        let json = serde_json::to_value(estimate(&cost, &a100(), None).unwrap()).unwrap();
         assert!(json["latency_s"]["low"].is_f64() && json["energy_j"]["high"].is_f64());
         assert_eq!(json["basis"], "spec");
         assert!(json["paper_energy_j"].is_null() && json["paper_energy_reason"].is_string());

@@ -9,7 +9,7 @@ use crate::units::{BytesPerSecond, FlopsPerSecond, Seconds};
 
 /// Layers that move fewer bytes a turn work on shapes and scalars: a runtime does that on the host, and they
 /// start no kernel.
-const HOST_BYTES: u64 = 256;
+pub(super) const HOST_BYTES: u64 = 256;
 
 /// Vector operations that a division or a transcendental function takes the time of.
 ///
@@ -50,7 +50,6 @@ impl<'d> Rates<'d> {
             ("peak rate", contraction.rate.value.0),
             ("FP32 rate", vector.0),
             ("memory bandwidth", rates.bandwidth.0),
-            ("board power", device.board_power.value.0),
         ] {
             if !(value.is_finite() && value > 0.0) {
                 return Err(PredictError::UnusableFigure { device: device.id.to_string(), what, value });
@@ -112,7 +111,7 @@ pub(super) fn run(
             } else {
                 bound
             };
-            LayerTime { time: total, bound }
+            LayerTime { time: total, bound, kernel: None }
         })
         .collect();
     let value = compute + memory + launch;
@@ -127,7 +126,7 @@ pub(super) fn run(
 }
 
 /// The peak for the format of the layer's own operands, where it differs from that of the model.
-fn own_peak<'d>(layer: &LayerCost, device: &'d Device) -> Option<&'d Peak> {
+pub(super) fn own_peak<'d>(layer: &LayerCost, device: &'d Device) -> Option<&'d Peak> {
     let (activation, weight) = layer.counts.factors?;
     device.peak(Factors { activation: activation.name(), weight: weight.name() }.precision())
 }

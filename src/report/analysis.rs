@@ -12,6 +12,7 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Serialize;
 
 use super::Failure;
+use crate::device::kernel::KernelClass;
 
 pub use fill::{confidence, of, opsets, warnings};
 
@@ -224,6 +225,8 @@ pub struct Layer<'a> {
     pub confidence: LayerConfidence,
     /// Its share of the latency on the first device of `estimates`, in seconds; null without an estimate.
     pub time_s: Option<f64>,
+    /// The class of its longest kernel there; null without kernels, and where they are not told apart.
+    pub kernel: Option<KernelClass>,
 }
 
 /// How sure the counts of a layer are.
@@ -307,12 +310,23 @@ pub struct Estimate<'a> {
     pub runs_as: &'static str,
     /// How the latency came about.
     pub basis: EstimateBasis,
-    /// How the energy came about.
-    pub energy_basis: EstimateBasis,
+    /// What runs the model: `webgpu` or `eager`.
+    pub runtime: &'static str,
+    /// Which measured kernels the latency rests on; null without a profile.
+    pub curves: Option<EstimateCurves>,
+    /// How the energy came about; null without one.
+    pub energy_basis: Option<EstimateBasis>,
     /// From the first kernel to the last, in seconds.
     pub latency_s: Interval,
-    /// What the device draws in that time, in joules.
-    pub energy_j: Interval,
+    /// The sum over the layers of what their arithmetic at the peak rate, or their traffic at the full
+    /// bandwidth, takes at least, in seconds.
+    pub roofline_s: Option<f64>,
+    /// The latency if each kernel were the fastest of those measured, in seconds; null without a profile.
+    pub best_s: Option<f64>,
+    /// What the device draws in that time, in joules; null with a reason.
+    pub energy_j: Option<Interval>,
+    /// Why `energy_j` is null.
+    pub energy_reason: Option<&'a str>,
     /// `2·macs / (peak rate / board power)`, in joules: what the spec sheet alone promises, and no device
     /// reaches. Null where the device states no rate.
     pub spec_energy_j: Option<f64>,
@@ -328,6 +342,8 @@ pub struct Estimate<'a> {
     pub fits_memory: Option<bool>,
     /// What the time goes into.
     pub limits: Limits,
+    /// The latency by class of kernel, the longest first; empty where kernels are not told apart.
+    pub kernels: Vec<KernelTime>,
     /// What a reader must know about this very estimate.
     pub notes: Vec<&'a str>,
 }
@@ -344,6 +360,25 @@ pub enum EstimateBasis {
     Spec,
     /// The maker's rates, times fractions that no measurement of a similar device supports.
     Assumed,
+}
+
+/// Which of the measured kernels a latency rests on.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EstimateCurves {
+    /// Those shaped as the kernels of today's WebGPU runtimes.
+    RuntimeLike,
+}
+
+/// The time of all kernels of a class.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct KernelTime {
+    /// Which.
+    pub class: KernelClass,
+    /// How many are started.
+    pub started: u64,
+    /// All together, what starting them takes included, in seconds.
+    pub time_s: f64,
 }
 
 /// A figure and the range from its 10th to its 90th percentile.

@@ -7,6 +7,7 @@ pub mod fields;
 pub mod grid;
 pub mod json;
 pub mod markdown;
+pub mod profile;
 pub mod rows;
 pub mod screen;
 pub mod style;

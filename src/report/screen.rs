@@ -325,8 +325,20 @@ fn device_facts(prediction: &Prediction) -> Vec<Fact> {
     let mut facts = vec![
         Fact::new("Latency", format!("{at_least}{}", latency.value), range(latency, *basis)),
         Fact::new("Limits", "", shares.join(", ")),
-        Fact::new("Energy", format!("{at_least}{}", energy.value), range(energy, *energy_basis)),
     ];
+    if let (Some(best), Some(roofline)) = (prediction.best, prediction.roofline) {
+        let remark = format!("{best} with the fastest kernels measured");
+        facts.push(Fact::new("Floor", roofline.to_string(), format!("roofline; {remark}")));
+    }
+    match (energy, energy_basis) {
+        (Some(energy), Some(basis)) => {
+            facts.push(Fact::new("Energy", format!("{at_least}{}", energy.value), range(energy, *basis)));
+        }
+        _ => {
+            let reason = prediction.energy_reason.clone().unwrap_or_default();
+            facts.push(Fact::new("Energy", "not known", visible(&reason).into_owned()));
+        }
+    }
     if let Some(energy) = prediction.spec_energy {
         let remark = "2·MACs / (peak rate / board power); never reached";
         facts.push(Fact::new("Spec energy", energy.to_string(), remark));

@@ -36,6 +36,7 @@ pub struct Gpu {
     prepared: Option<Prepared>,
     transfer: Option<TransferBuffers>,
     faults: Arc<Faults>,
+    opened: Instant,
     seed: u64,
     /// Whether a submission ran out of patience and may still be running.
     hung: bool,
@@ -113,6 +114,7 @@ impl Gpu {
             prepared: None,
             transfer: None,
             faults,
+            opened: Instant::now(),
             seed,
             hung: false,
         })
@@ -532,6 +534,10 @@ impl Runner for Gpu {
         let timed = matches!(work, Work::Dispatches(_)) && !self.facts.is_software();
         let timestamp = if timed { self.timestamp()? } else { None };
         Ok(Sample { host, timestamp, cpu })
+    }
+
+    fn now(&self) -> Seconds {
+        Seconds(self.opened.elapsed().as_secs_f64())
     }
 }
 

@@ -5,13 +5,21 @@
 //! and `alias` lines that its row lists.
 
 mod arithmetic;
+mod conv;
 mod data;
+mod elementwise;
+mod grid;
+mod grouped_conv;
 mod intensity;
 mod launch;
 mod matmul;
 mod matrix;
 mod memory;
+mod movement;
+mod pool;
+mod rowwise;
 mod special;
+mod window;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -31,6 +39,12 @@ pub static KERNELS: &[&[Kernel]] = &[
     intensity::KERNELS,
     launch::KERNELS,
     matmul::KERNELS,
+    conv::KERNELS,
+    grouped_conv::KERNELS,
+    elementwise::KERNELS,
+    rowwise::KERNELS,
+    pool::KERNELS,
+    movement::KERNELS,
 ];
 
 /// Turns that every driver takes, doubled and with one round each: Mesa's software rasteriser, in versions that are
@@ -118,6 +132,19 @@ pub enum Need {
 }
 
 impl Need {
+    /// The entry among an adapter's features without which it cannot be met; `None` where there is none.
+    /// Which sizes of cooperative matrices there are shows only when one is prepared.
+    #[must_use]
+    pub fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::F16 => Some("shader-f16"),
+            Self::F64 => Some("shader-f64"),
+            Self::Subgroups => Some("subgroup"),
+            Self::MatrixF32 | Self::MatrixF16 => Some("cooperative-matrix"),
+            Self::Dot4 => None,
+        }
+    }
+
     /// What is missing where it is missing.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -1,8 +1,9 @@
 //! Activations, alone and fused into other operators.
 
 use super::twin;
-use crate::ops::dims::{divided, output_count};
+use crate::ops::dims::{divided, output_count, resolve_place};
 use crate::ops::elementwise::{GELU, HARD_SWISH, SIGMOID, SILU, SOFTPLUS, TANH_GELU, with_mask};
+use crate::ops::form::{Form, Rows};
 use crate::ops::norm::SOFTMAX;
 use crate::ops::{Counts, Node, OpError, broadcast, rnn};
 use crate::tensor::{ElementType, Type};
@@ -47,6 +48,13 @@ pub fn biased(node: &Node) -> Result<Vec<Type>, OpError> {
 /// [`TANH_GELU`], and an addition where there is a bias (input 1).
 pub fn fast_gelu_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     TANH_GELU.plus(Counts::alu(u64::from(node.has_input(1))))?.times(output_count(outputs, 0)?)
+}
+
+/// BiasSoftmax: rows from `axis` on.
+pub fn bias_softmax_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let shape = node.shape(0)?;
+    let start = resolve_place(node.int_or("axis", 1)?, shape.len())?;
+    Ok(Form::Softmax(Rows::new(shape, |at| at >= start)?))
 }
 
 /// `X [N, S, D]` to `Y [N, S, D/2]`: one half gates the other. Also `SwiGLU`.

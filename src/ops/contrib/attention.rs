@@ -2,6 +2,7 @@
 
 use crate::ops::attention::{self, Sizes};
 use crate::ops::dims::{count, divided, product};
+use crate::ops::form::{Form, MatMul, Right};
 use crate::ops::{Counts, Node, OpError};
 use crate::tensor::{Dim, Scalar, TensorType, Type};
 
@@ -98,6 +99,19 @@ fn projections(node: &Node, bias: u64) -> Result<Counts, OpError> {
     Counts::macs(macs, node.element(0)?, node.element(1)?).plus(Counts::alu(bias).times(projected)?)
 }
 
+/// The product of [`projections`].
+fn projection(node: &Node) -> Result<MatMul, OpError> {
+    let (tokens, input) = node.split_last(0)?;
+    let [query, key, value] = hidden_sizes(node)?;
+    Ok(MatMul {
+        batch: 1,
+        m: count(tokens, "the sequences")?,
+        n: count(&[query.plus(key).plus(value)], "the hidden sizes")?,
+        k: count(&[input], "the input's hidden size")?,
+        right: Right::of(node, 1),
+    })
+}
+
 /// The rotary embedding of queries and keys, if there is one.
 fn rotary(node: &Node, sizes: &Sizes) -> Result<Counts, OpError> {
     if node.int_or("do_rotary", 0)? == 0 {
@@ -124,6 +138,16 @@ pub fn attention_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     )?)
 }
 
+/// Projection and attention.
+pub fn attention_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    sizes(node, &ATTENTION)?.0.form(Some(projection(node)?))
+}
+
+/// QAttention.
+pub fn quantized_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    sizes(node, &QUANTIZED)?.0.form(Some(projection(node)?))
+}
+
 /// [`attention`] of 8-bit inputs and weights to the type of the scales (input 3).
 pub fn quantized(node: &Node) -> Result<Vec<Type>, OpError> {
     outputs(node, &QUANTIZED, 3)
@@ -148,14 +172,12 @@ pub fn packed(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![TensorType::new(node.element(0)?, vec![tokens, value]).into()])
 }
 
-/// Projections of the real tokens; a core that is bounded by each meeting the longest sequence, the
-/// second dimension of the token offsets (input 3).
-pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+fn packed_sizes(node: &Node) -> Result<Sizes, OpError> {
     let [tokens, _] = node.dims(0)?;
     let [_, longest] = node.dims(3)?;
     let [query, _, value] = hidden_sizes(node)?;
     let heads = node.positive("num_heads")?;
-    let sizes = Sizes {
+    Ok(Sizes {
         batch: Dim::Exact(1),
         heads: Dim::Exact(heads),
         kv_heads: Dim::Exact(heads),
@@ -163,11 +185,37 @@ pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
         keys: longest,
         head: divided(query, heads, "the query's hidden size")?,
         value_head: divided(value, heads, "the value's hidden size")?,
-    };
+    })
+}
+
+/// PackedAttention.
+pub fn packed_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    packed_sizes(node)?.form(Some(projection(node)?))
+}
+
+/// Projections of the real tokens; a core that is bounded by each meeting the longest sequence, the
+/// second dimension of the token offsets (input 3).
+pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let sizes = packed_sizes(node)?;
     let element = node.element(0)?;
     projections(node, node.given(&[2]))?
         .plus(attention::core(&sizes, (element, element), node.given(&[5]))?)
         .map(Counts::at_most)
+}
+
+fn longformer_sizes(node: &Node) -> Result<Sizes, OpError> {
+    let [batch, tokens, _] = node.dims(0)?;
+    let [hidden, _, _] = hidden_sizes(node)?;
+    let heads = node.positive("num_heads")?;
+    let head = divided(hidden, heads, "the hidden size")?;
+    let heads = Dim::Exact(heads);
+    Ok(Sizes { batch, heads, kv_heads: heads, queries: tokens, keys: tokens, head, value_head: head })
+}
+
+/// LongformerAttention: local and global projections side by side.
+pub fn longformer_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let local = projection(node)?;
+    longformer_sizes(node)?.form(Some(MatMul { n: product(&[2, local.n])?, ..local }))
 }
 
 /// `X [B, S, D]` to itself; local keys reach `window` to both sides, and some tokens reach all.
@@ -175,13 +223,7 @@ pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
 /// The global projections (inputs 4 and 5) are counted for every token, and every token is taken to meet
 /// all keys: an upper bound, since the global flags are data.
 pub fn longformer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let [batch, tokens, _] = node.dims(0)?;
-    let [hidden, _, _] = hidden_sizes(node)?;
-    let heads = node.positive("num_heads")?;
-    let head = divided(hidden, heads, "the hidden size")?;
-    let heads = Dim::Exact(heads);
-    let sizes =
-        Sizes { batch, heads, kv_heads: heads, queries: tokens, keys: tokens, head, value_head: head };
+    let sizes = longformer_sizes(node)?;
     let element = node.element(0)?;
     projections(node, 1)?.times(2)?.plus(attention::core(&sizes, (element, element), 1)?).map(Counts::at_most)
 }

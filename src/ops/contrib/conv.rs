@@ -2,8 +2,9 @@
 
 use super::activation;
 use super::quantize::{DEQUANTIZE, QUANTIZE};
-use super::twin::{nhwc, nhwc_work};
+use super::twin::{nhwc, nhwc_form, nhwc_work};
 use crate::ops::dims::{count, output_count, product};
+use crate::ops::form::Form;
 use crate::ops::{Counts, Node, OpError, conv, pool};
 use crate::tensor::{Dim, TensorType, Type};
 
@@ -29,6 +30,11 @@ pub fn channels_last_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpErr
     nhwc_work(node, outputs, conv::conv_work)?.plus(after(node, outputs)?)
 }
 
+/// NhwcConv, NhwcFusedConv.
+pub fn channels_last_form(node: &Node, outputs: &[Type], counts: &Counts) -> Result<Form, OpError> {
+    nhwc_form(node, outputs, |node, outputs| conv::conv_form(node, outputs, counts))
+}
+
 fn last(node: &Node) -> Result<bool, OpError> {
     Ok(node.int_or("channels_last", 0)? != 0)
 }
@@ -44,6 +50,15 @@ pub fn quantized_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> 
         nhwc_work(node, outputs, conv::qlinear_conv_work)
     } else {
         conv::qlinear_conv_work(node, outputs)
+    }
+}
+
+/// `QLinearConv`, in either layout.
+pub fn quantized_form(node: &Node, outputs: &[Type], counts: &Counts) -> Result<Form, OpError> {
+    if last(node)? {
+        nhwc_form(node, outputs, |node, outputs| conv::qlinear_conv_form(node, outputs, counts))
+    } else {
+        conv::qlinear_conv_form(node, outputs, counts)
     }
 }
 
@@ -109,6 +124,20 @@ fn depthwise(node: &Node, outputs: &[Type], bias: usize) -> Result<Counts, OpErr
     let taps = count(node.shape(1)?.get(2..).unwrap_or(&[]), "the kernel")?;
     let each = Counts::alu(u64::from(node.has_input(bias))).plus(activation::fused(node)?)?;
     Counts::macs(product(&[elements, taps])?, node.element(0)?, node.element(1)?).plus(each.times(elements)?)
+}
+
+/// A depthwise convolution along one axis.
+pub fn causal_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let ([batch, a, b], [_, _, kernel]) = (node.dims(0)?, node.dims(1)?);
+    let (channels, length) = if last(node)? { (b, a) } else { (a, b) };
+    let dilation = u64::try_from(node.int_or("dilation", 1)?).unwrap_or(1);
+    conv::depthwise([batch, channels, length, kernel], dilation)
+}
+
+/// A depthwise convolution along the tokens `[tokens, C]`.
+pub fn varlen_causal_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let ([tokens, channels], [_, _, kernel]) = (node.dims(0)?, node.dims(1)?);
+    conv::depthwise([Dim::Exact(1), channels, tokens, kernel], 1)
 }
 
 /// Tokens of all sequences `[tokens, C]` to themselves, and the state of each (input 4).

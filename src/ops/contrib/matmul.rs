@@ -5,6 +5,7 @@ use super::twin::{in_type, with_inputs, with_last, with_types};
 use crate::ops::conv::REQUANTIZE;
 use crate::ops::dims::{divided, output_count};
 use crate::ops::elementwise::TANH_GELU;
+use crate::ops::form::{Form, MatMul, Right};
 use crate::ops::quantize::DYNAMIC_QUANTIZE;
 use crate::ops::{Counts, Node, OpError, matmul};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
@@ -43,6 +44,15 @@ pub fn fused_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     with_types(node, &operands(node)?, |node| matmul::matmul_work(node, outputs))?.plus(after)
 }
 
+/// The product of the operands as they are multiplied.
+pub fn fused_form(node: &Node, outputs: &[Type], counts: &Counts) -> Result<Form, OpError> {
+    let form = with_types(node, &operands(node)?, |node| matmul::matmul_form(node, outputs, counts))?;
+    Ok(match form {
+        Form::MatMul(product) => Form::MatMul(MatMul { right: Right::of(node, 1), ..product }),
+        form => form,
+    })
+}
+
 /// The product of a sparse `A`: at most that of a dense one.
 pub fn sparse_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     fused_work(node, outputs).map(Counts::at_most)
@@ -74,6 +84,11 @@ pub fn ordered_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let after = REQUANTIZE.plus(Counts::alu(added))?.times(output_count(outputs, 0)?)?;
     let product = with_inputs(node, &[0, 2], |node| matmul::matmul_work(node, outputs))?;
     product.plus(after).map(Counts::by_formula)
+}
+
+/// The product of inputs 0 and 2.
+pub fn ordered_form(node: &Node, outputs: &[Type], counts: &Counts) -> Result<Form, OpError> {
+    with_inputs(node, &[0, 2], |node| matmul::matmul_form(node, outputs, counts))
 }
 
 /// `Gemm`, and the activation of each output.
@@ -137,6 +152,11 @@ pub fn quantized_gemm_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpEr
         .plus(zero_points(node, 0, 3)?)?
         .plus(after.times(output_count(outputs, 0)?)?)
         .map(Counts::by_formula)
+}
+
+/// The product of inputs 0 and 3.
+pub fn quantized_gemm_form(node: &Node, outputs: &[Type], counts: &Counts) -> Result<Form, OpError> {
+    with_inputs(node, &[0, 3], |node| matmul::gemm_form(node, outputs, counts))
 }
 
 /// Float `A`, quantised on the way, by 8-bit `B`: the product, the zero points, a scaling and an optional

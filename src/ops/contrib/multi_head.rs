@@ -3,6 +3,7 @@
 use super::attention::filled;
 use crate::ops::attention::{self, Sizes};
 use crate::ops::dims::{count, divided, product};
+use crate::ops::form::Form;
 use crate::ops::norm::scaled_rms;
 use crate::ops::traffic::looked_up;
 use crate::ops::{Bytes, Counts, Moved, Node, OpError};
@@ -109,6 +110,11 @@ pub fn multi_head_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     work(node, &MULTI_HEAD, &multi_head_sizes(node)?)
 }
 
+/// MultiHeadAttention.
+pub fn multi_head_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    multi_head_sizes(node)?.sizes.form(None)
+}
+
 fn decoder_sizes(node: &Node) -> Result<Attended, OpError> {
     attended(node, &DECODER, node.int_or("past_present_share_buffer", 0)? != 0)
 }
@@ -121,6 +127,11 @@ pub fn decoder(node: &Node) -> Result<Vec<Type>, OpError> {
 /// The core, and the bias of the projections (input 10).
 pub fn decoder_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     work(node, &DECODER, &decoder_sizes(node)?)
+}
+
+/// DecoderMaskedMultiHeadAttention.
+pub fn decoder_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    decoder_sizes(node)?.sizes.form(None)
 }
 
 /// Tokens without padding, `Q [tokens, H·d]` or `QKV [tokens, H, 3, d]`, that meet at most the longest
@@ -155,6 +166,11 @@ pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     attention::core(&sizes, (element, element), node.given(&[6]))?
         .plus(Counts::alu(node.given(&[3])).times(count(&biased, "the projections")?)?)
         .map(Counts::at_most)
+}
+
+/// PackedMultiHeadAttention.
+pub fn packed_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    packed_sizes(node)?.form(None)
 }
 
 /// The sizes of grouped-query attention. Without keys (input 1), the queries hold all three, `H + 2·Hkv` heads.
@@ -240,6 +256,11 @@ pub fn group_query_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
         counts = counts.plus(Counts::alu(3).times(rotated)?)?;
     }
     Ok(counts)
+}
+
+/// GroupQueryAttention.
+pub fn group_query_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    grouped(node)?.sizes.form(None)
 }
 
 /// Of cosines and sines, the rows of the new tokens; of a cache that stays where it is, the keys that

@@ -1,8 +1,9 @@
 //! Normalisations with residuals, embeddings, gates or activations fused to them.
 
 use super::activation;
-use crate::ops::dims::{count, divided, output_count, resolve_axis};
+use crate::ops::dims::{count, divided, output_count, product, resolve_axis};
 use crate::ops::elementwise::SILU;
+use crate::ops::form::{Form, Rows};
 use crate::ops::norm::{scaled_rms, standardize};
 use crate::ops::traffic::looked_up;
 use crate::ops::{Counts, Moved, Node, OpError};
@@ -100,6 +101,14 @@ fn group(node: &Node) -> Result<Counts, OpError> {
     layer(elements, count(&[batch.times(Dim::Exact(groups))], "the groups")?, 1)?.plus(after.times(elements)?)
 }
 
+/// GroupNorm, SkipGroupNorm: groups of channels, apart in memory where the channels are last.
+pub fn group_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let batch = count(node.shape(0)?.get(..1).unwrap_or(&[]), "the batch")?;
+    let rows = product(&[batch, node.positive("groups")?])?;
+    let contiguous = node.int_or("channels_last", 1)? == 0;
+    Ok(Form::Normalize(Rows { contiguous, ..Rows::of(node.count(0)?, rows) }))
+}
+
 /// Group normalisation with beta and an optional SiLU.
 pub fn group_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     group(node)
@@ -123,11 +132,29 @@ pub fn gated_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     scaled_rms(elements, groups)?.plus(gate.times(elements)?)
 }
 
+/// Rows as long as the scale (input 1).
+pub fn gated_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let elements = node.count(0)?;
+    Ok(Form::Normalize(Rows::of(elements, elements.checked_div(node.count(1)?).unwrap_or(0))))
+}
+
 /// [`scaled_rms`] of each branch: rows of the last dimension, or `num_branches` a row.
 pub fn branchwise_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let (elements, rows) = branches(node)?;
+    scaled_rms(elements, rows)
+}
+
+/// Elements and rows of all branches.
+fn branches(node: &Node) -> Result<(u64, u64), OpError> {
     let (elements, rows) = size(node)?;
     let branches = u64::try_from(node.int_or("num_branches", 0)?).unwrap_or(0).max(1);
-    scaled_rms(elements, rows.checked_mul(branches).ok_or(OpError::Overflow)?)
+    Ok((elements, rows.checked_mul(branches).ok_or(OpError::Overflow)?))
+}
+
+/// BranchwiseRMSNorm: the rows of each branch.
+pub fn branchwise_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let (elements, rows) = branches(node)?;
+    Ok(Form::Normalize(Rows::of(elements, rows)))
 }
 
 /// [`layer`] of bytes: scaled before, and divided, rounded and clipped after.

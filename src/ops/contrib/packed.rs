@@ -5,7 +5,8 @@
 
 use super::activation;
 use super::twin::with_last;
-use crate::ops::dims::{count, product, resolve_axis};
+use crate::ops::dims::{count, output_count, product, resolve_axis};
+use crate::ops::form::{self, Form, MatMul, Right};
 use crate::ops::norm::scaled_rms;
 use crate::ops::traffic::looked_up;
 use crate::ops::{Counts, Moved, Node, OpError};
@@ -40,6 +41,12 @@ fn weight_only(node: &Node, n: u64, k: u64, weights: ElementType, each: Counts) 
     Counts::macs(product(&[outputs, k])?, node.element(0)?, weights).plus(each.times(outputs)?)
 }
 
+/// The rows of the first input by a packed matrix `[k, n]`.
+fn product_form(node: &Node, n: u64, k: u64, bits: u64) -> Result<Form, OpError> {
+    let right = Right::Packed { bits: u8::try_from(bits).map_err(|_| OpError::Overflow)? };
+    Ok(Form::MatMul(MatMul { batch: 1, m: input_rows(node)?, n, k, right }))
+}
+
 /// `A [.., K]` to `Y [.., N]`, both by attribute.
 pub fn n_bits(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![with_last(node, Dim::Exact(node.positive("N")?))?])
@@ -50,6 +57,53 @@ pub fn n_bits_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let weights = element_of_bits(bits(node, "bits")?);
     let bias = Counts::alu(u64::from(node.has_input(5)));
     weight_only(node, node.positive("N")?, node.positive("K")?, weights, bias)
+}
+
+/// MatMulNBits.
+pub fn n_bits_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    product_form(node, node.positive("N")?, node.positive("K")?, bits(node, "bits")?)
+}
+
+/// MatMulPacked, whose bits are not told: 4, as they are counted.
+pub fn packed_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    product_form(node, node.positive("N")?, node.positive("K")?, 4)
+}
+
+/// MatMulNBitsMlp: the gate and the up projection side by side.
+pub fn gated_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let both = product(&[2, node.positive("N")?])?;
+    product_form(node, both, node.positive("K")?, bits(node, "bits")?)
+}
+
+/// MatMulNBitsQkv: the three projections side by side.
+pub fn qkv_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let keys_and_values = product(&[2, node.positive("Nkv")?])?;
+    let all = keys_and_values.checked_add(node.positive("Nq")?).ok_or(OpError::Overflow)?;
+    product_form(node, all, node.positive("K")?, bits(node, "bits")?)
+}
+
+/// MatMulBnb4, whichever way `B` lies.
+pub fn bnb4_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let (n, k) = (node.positive("N")?, node.positive("K")?);
+    if node.int_or("transB", 1)? == 0 { product_form(node, k, n, 4) } else { product_form(node, n, k, 4) }
+}
+
+/// MatMulFpQ4.
+pub fn blob_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let [k, n] = blob_shape(node)?;
+    product_form(node, count(&[n], "the packed matrix")?, count(&[k], "the packed matrix")?, 4)
+}
+
+/// MatMulBlockQuantizedFp4Weight.
+pub fn float4_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let ([n, _], (_, k)) = (node.dims(1)?, node.split_last(0)?);
+    product_form(node, count(&[n], "the weights")?, count(&[k], "an input")?, 4)
+}
+
+/// MatMulBlockQuantizedFp8Weight, a byte for each weight.
+pub fn float8_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let ([n, _], (_, k)) = (node.dims(1)?, node.split_last(0)?);
+    product_form(node, count(&[n], "the weights")?, count(&[k], "an input")?, 8)
 }
 
 /// `N·K` elements in input 1.
@@ -249,6 +303,14 @@ pub fn gather(node: &Node) -> Result<Vec<Type>, OpError> {
     }
     logical.splice(axis..=axis, indices.iter().copied());
     Ok(vec![TensorType::new(node.element(2)?, logical).into()])
+}
+
+/// Rows of the table, or single elements where another axis is gathered along.
+pub fn gather_form(node: &Node, outputs: &[Type], counts: &Counts) -> Result<Form, OpError> {
+    if resolve_axis(node.int_or("gather_axis", 0)?, node.shape(0)?.len())? == 0 {
+        return form::looked_up(node, outputs, counts);
+    }
+    Ok(Form::Gather { elements: output_count(outputs, 0)?, run: 1 })
 }
 
 /// The rows, their scales and their zero points that the indices touch, where rows are gathered.

@@ -1,6 +1,7 @@
 //! Position biases, rotations with something fused to them, and padding.
 
 use crate::ops::dims::{count, output_count, output_shape, product};
+use crate::ops::form::{Form, Rows};
 use crate::ops::norm::scaled_rms;
 use crate::ops::traffic::looked_up;
 use crate::ops::{Counts, Moved, Node, OpError};
@@ -88,6 +89,13 @@ pub fn normalized_rotary_work(node: &Node, _: &[Type]) -> Result<Counts, OpError
     let turning = product(&[vectors, node.positive("rotary_embedding_dim")?])?;
     scaled_rms(product(&[vectors, count(&[width], "a head")?])?, vectors)?
         .plus(Counts::alu(3).times(turning)?)
+}
+
+/// RMSNormRotary: each head is a row.
+pub fn normalized_rotary_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let ([batch, tokens, heads, _], width) = width(node)?;
+    let (rows, cols) = (count(&[batch, tokens, heads], "the heads")?, count(&[width], "a head")?);
+    Ok(Form::Normalize(Rows { rows, cols, contiguous: true }))
 }
 
 /// Of cosines and sines (inputs 3 and 4), a row for each token.

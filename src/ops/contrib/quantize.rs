@@ -3,8 +3,9 @@
 //! Each is its float twin between dequantising its inputs and quantising its output.
 
 use super::twin::{in_type, nhwc, with_inputs};
-use crate::ops::dims::{count, output_count};
+use crate::ops::dims::{count, output_count, resolve_axis};
 use crate::ops::elementwise::{SIGMOID, same_shape};
+use crate::ops::form::{self, Form, Rows};
 use crate::ops::{Counts, Node, OpError, broadcast, layout, pool, reduce};
 use crate::tensor::{ElementType, Type};
 
@@ -62,6 +63,19 @@ pub fn concat(node: &Node) -> Result<Vec<Type>, OpError> {
 /// At most every element is scaled anew: those whose scale is the output's are copied.
 pub fn concat_work(_: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     between(1, Counts::ZERO).times(output_count(outputs, 0)?).map(Counts::at_most)
+}
+
+/// QLinearConcat: after the output's scale and zero point, a tensor, a scale and a zero point for each part.
+pub fn concat_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    Ok(form::moved(node, outputs, node.inputs.len().saturating_sub(2).div_ceil(3) as u64))
+}
+
+/// QLinearSoftmax: along `axis`, before opset 13 from `axis` on.
+pub fn softmax_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let shape = node.shape(0)?;
+    let axis = resolve_axis(node.int_or("axis", -1)?, shape.len())?;
+    let whole = node.int_or("opset", 13)? < 13;
+    Ok(Form::Softmax(Rows::new(shape, |at| at == axis || (whole && at > axis))?))
 }
 
 /// `[N, C, D…]` to `[N, C, 1…]`, or with the channels last.

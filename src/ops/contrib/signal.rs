@@ -1,6 +1,7 @@
 //! Linear algebra, Fourier transforms and alignment.
 
 use crate::ops::dims::{count, output_count, output_shape, product};
+use crate::ops::form::{Form, MatMul, Right};
 use crate::ops::{Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
@@ -28,6 +29,14 @@ pub fn distances_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> 
         .plus(Counts::alu(2).times(norms)?)?
         .plus(Counts { alu: 3, div: roots, ..Counts::ZERO }.times(pairs)?)
         .map(Counts::by_formula)
+}
+
+/// CDist: the products `a·b`.
+pub fn distances_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let ([m, k], [n, _]) = (node.dims(0)?, node.dims(1)?);
+    let size = |dim: Dim| count(&[dim], "the vectors");
+    let right = Right::of(node, 1);
+    Ok(Form::MatMul(MatMul { batch: 1, m: size(m)?, n: size(n)?, k: size(k)?, right }))
 }
 
 /// Gauss-Jordan elimination of each matrix of side n: `2·n³` operations.

@@ -1,5 +1,6 @@
 //! A node seen as its twin in ai.onnx: the same attributes, other operands.
 
+use crate::ops::form::Form;
 use crate::ops::{Counts, Node, OpError, Operand};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
@@ -73,4 +74,24 @@ pub fn nhwc_work(
 ) -> Result<Counts, OpError> {
     let outputs: Vec<Type> = outputs.iter().map(channels_second).collect();
     with_types(node, &[channels_second(node.ty(0)?)], |node| rule(node, &outputs))
+}
+
+/// The form by a rule for channels in the second place, of a node whose channels are last.
+///
+/// # Errors
+/// Those of the rule.
+pub fn nhwc_form(
+    node: &Node,
+    outputs: &[Type],
+    rule: impl FnOnce(&Node, &[Type]) -> Result<Form, OpError>,
+) -> Result<Form, OpError> {
+    let outputs: Vec<Type> = outputs.iter().map(channels_second).collect();
+    let form = with_types(node, &[channels_second(node.ty(0)?)], |node| rule(node, &outputs))?;
+    Ok(match form {
+        Form::Conv(mut conv) => {
+            conv.channels_last = true;
+            Form::Conv(conv)
+        }
+        form => form,
+    })
 }

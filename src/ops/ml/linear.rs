@@ -2,6 +2,7 @@
 
 use super::{classified, labels, post_transform, samples, size, sizes};
 use crate::ops::dims::{count, product};
+use crate::ops::form::{Form, MatMul, Right};
 use crate::ops::{Attribute, Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
@@ -40,6 +41,15 @@ pub fn linear_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let intercept = Counts::alu(u64::from(node.any("intercepts").is_some()));
     let each = intercept.plus(post_transform(node)?)?;
     Counts::macs(macs, node.element(0)?, ElementType::Float32).plus(each.times(scores(outputs)?)?)
+}
+
+/// Samples by coefficients.
+pub fn linear_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpError> {
+    let (samples, features) = samples(node)?;
+    let k = count(&[features], "the features")?;
+    let n = size(node, "coefficients").0.checked_div(k).unwrap_or(0);
+    let m = count(&[samples], "the samples")?;
+    Ok(Form::MatMul(MatMul { batch: 1, m, n, k, right: Right::Constant }))
 }
 
 /// Coefficients and intercepts.

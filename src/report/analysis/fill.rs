@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{
-    Analysis, Binding, BindingOrigin, DeadInitializer, Dtype, Estimate, EstimateBasis, ExternalFile, Figures,
-    Interval, Layer, LayerConfidence, Limits, Model, SCHEMA, Tensor, Tool, Totals, Uncosted, Warning,
+    Analysis, Binding, BindingOrigin, DeadInitializer, Dtype, Estimate, EstimateBasis, EstimateCurves,
+    ExternalFile, Figures, Interval, KernelTime, Layer, LayerConfidence, Limits, Model, SCHEMA, Tensor, Tool,
+    Totals, Uncosted, Warning,
 };
 use crate::cost::{self, LayerCost, Params};
 use crate::graph::{Origin, Source, TypedNode, ValueId};
@@ -56,6 +57,7 @@ pub fn of<'a>(subject: &Subject<'a>) -> Analysis<'a> {
                     bytes_weights: cost.totals.bytes_weights,
                     bytes_written: cost.totals.bytes_written,
                     repeat: 1,
+                    ..LayerCost::default()
                 })
             },
             bounded_flops: cost.totals.bounded_flops,
@@ -114,6 +116,7 @@ fn layer<'a>(subject: &Subject<'a>, index: usize, node: &'a TypedNode<'a>, cost:
         figures: figures(cost),
         confidence: cost.counts.confidence.into(),
         time_s: time.map(|layer| layer.time.0),
+        kernel: time.and_then(|layer| layer.kernel),
     }
 }
 
@@ -175,15 +178,26 @@ fn dead<'a>(subject: &Subject<'a>, id: ValueId) -> DeadInitializer<'a> {
 }
 
 fn estimate(prediction: &predict::Prediction) -> Estimate<'_> {
-    let predict::Prediction { latency, energy, limits, .. } = prediction;
+    let predict::Prediction { latency, limits, .. } = prediction;
     Estimate {
         device: &prediction.device,
         precision: prediction.precision.name(),
         runs_as: prediction.runs_as.name(),
         basis: prediction.basis.into(),
-        energy_basis: prediction.energy_basis.into(),
+        runtime: prediction.runtime.name(),
+        curves: prediction.curves.map(|curves| match curves {
+            predict::Curves::RuntimeLike => EstimateCurves::RuntimeLike,
+        }),
+        energy_basis: prediction.energy_basis.map(EstimateBasis::from),
         latency_s: Interval { value: latency.value.0, low: latency.low.0, high: latency.high.0 },
-        energy_j: Interval { value: energy.value.0, low: energy.low.0, high: energy.high.0 },
+        roofline_s: prediction.roofline.map(|time| time.0),
+        best_s: prediction.best.map(|time| time.0),
+        energy_j: prediction.energy.map(|energy| Interval {
+            value: energy.value.0,
+            low: energy.low.0,
+            high: energy.high.0,
+        }),
+        energy_reason: prediction.energy_reason.as_deref(),
         spec_energy_j: prediction.spec_energy.map(|energy| energy.0),
         paper_energy_j: prediction.paper_energy.map(|energy| energy.0),
         paper_energy_reason: prediction.paper_energy_reason.as_deref(),
@@ -191,6 +205,11 @@ fn estimate(prediction: &predict::Prediction) -> Estimate<'_> {
         cost: None,
         fits_memory: prediction.fits_memory,
         limits: Limits { compute: limits.compute, memory: limits.memory, launch: limits.launch },
+        kernels: prediction
+            .kernels
+            .iter()
+            .map(|of| KernelTime { class: of.class, started: of.started, time_s: of.time.0 })
+            .collect(),
         notes: prediction.notes.iter().map(String::as_str).collect(),
     }
 }

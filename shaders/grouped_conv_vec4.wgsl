@@ -1,0 +1,75 @@
+// Measures a convolution in groups of four channels or more over channels-last images as WebGPU runtimes compute it:
+// four channels of one pixel for each invocation, four weights an access, no workgroup memory.
+// One invocation does 2 * 4 * kernel_height * kernel_width * group_channels operations.
+
+alias Scalar = f32;
+
+struct Params {
+    // Channels of one group, read and written.
+    group_channels: u32,
+    group_outputs: u32,
+    in_channels: u32,
+    // A multiple of 4, as is group_outputs.
+    out_channels: u32,
+    in_height: u32,
+    in_width: u32,
+    out_height: u32,
+    out_width: u32,
+    kernel_height: u32,
+    kernel_width: u32,
+    stride_y: u32,
+    stride_x: u32,
+    pad_y: u32,
+    pad_x: u32,
+    batch: u32,
+    unused: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> image: array<Scalar>;
+// [kernel_height, kernel_width, group_channels, out_channels]
+@group(0) @binding(2) var<storage, read> weights: array<vec4<Scalar>>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4<Scalar>>;
+@group(0) @binding(4) var<storage, read_write> result: array<vec4<Scalar>>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let at = (group.y * groups.x + group.x) * 64u + local;
+    if at >= params.batch * params.out_height * params.out_width * (params.out_channels / 4u) {
+        return;
+    }
+    let quads = params.out_channels / 4u;
+    let batch = at / (params.out_height * params.out_width * quads);
+    var rest = at % (params.out_height * params.out_width * quads);
+    let y = rest / (params.out_width * quads);
+    rest = rest % (params.out_width * quads);
+    let x = rest / quads;
+    let quad = rest % quads;
+    let first = quad * 4u / params.group_outputs * params.group_channels;
+    // Left of the image wraps around to far right of it.
+    let corner_y = y * params.stride_y - params.pad_y;
+    let corner_x = x * params.stride_x - params.pad_x;
+    var sum = vec4<Scalar>(0);
+    for (var window_y = 0u; window_y < params.kernel_height; window_y += 1u) {
+        let from_y = corner_y + window_y;
+        if from_y >= params.in_height {
+            continue;
+        }
+        for (var window_x = 0u; window_x < params.kernel_width; window_x += 1u) {
+            let from_x = corner_x + window_x;
+            if from_x >= params.in_width {
+                continue;
+            }
+            for (var inner = 0u; inner < params.group_channels; inner += 1u) {
+                let pixel = (batch * params.in_height + from_y) * params.in_width + from_x;
+                let row = (window_y * params.kernel_width + window_x) * params.group_channels + inner;
+                sum += image[pixel * params.in_channels + first + inner] * weights[row * quads + quad];
+            }
+        }
+    }
+    result[at] = sum + bias[quad];
+}

@@ -1,0 +1,428 @@
+//! Carries a plan out on a runner, within its time, and keeps what was measured whatever happens.
+
+use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
+
+use super::budget::{Budget, Pipeline, pipeline};
+use super::clock::{Choice, Pair};
+use super::plan::{Direction, Launched, Measurement, Plan, Task};
+use super::sample::{Fault, Overhead, Sampler, Sized};
+use super::{Case, RunError, Runner, Work, stats};
+use crate::device::profile::{Clock, Stats, Unmeasured};
+use crate::units::Seconds;
+
+pub use super::sample::Row;
+
+/// Pairs of runs that the clock is chosen by.
+const CLOCK_PAIRS: usize = 5;
+/// The length of the runs that the clock is chosen by.
+const CLOCK_TARGET: Seconds = Seconds(0.020);
+/// Samples of the cost of a submission.
+const OVERHEAD_SAMPLES: usize = 9;
+/// Dispatches over which the cost of one is told.
+const OVERHEAD_DISPATCHES: u32 = 64;
+/// Samples of the sentinel, each time.
+const SENTINEL_SAMPLES: usize = 5;
+/// Turns of a task's expected time after which it makes do with what it has.
+const PATIENCE: f64 = 2.0;
+
+/// How clocks are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clocks {
+    /// The one to use; the rules decide where none is asked for.
+    pub asked: Option<Clock>,
+    /// Cores that CPU time is divided by.
+    pub cores: u32,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// Tasks done or failed.
+    pub done: usize,
+    /// Tasks that there is time for: it may shrink and grow.
+    pub total: usize,
+    /// What comes next: its row and size.
+    pub next: String,
+    /// What the rest will take.
+    pub left: Seconds,
+}
+
+/// All that was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Records {
+    /// The clock, and why that one.
+    pub clock: Choice,
+    /// Every case that has a figure.
+    pub rows: Vec<Row>,
+    /// Cost of starting work.
+    pub launches: Vec<LaunchRecord>,
+    /// Between host and adapter.
+    pub transfers: Vec<TransferRecord>,
+    /// Seconds of the sentinel at the start, in the middle and at the end.
+    pub sentinels: Vec<f64>,
+    /// What has no figure, and why.
+    pub unmeasured: Vec<Unmeasured>,
+    /// Points left out for want of time.
+    pub dropped: usize,
+    /// How it ended.
+    pub end: End,
+    /// What it took.
+    pub took: Seconds,
+}
+
+/// The cost of one more of something that does nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LaunchRecord {
+    /// Of what.
+    pub form: Launched,
+    /// How many, and the seconds of them all, by sample.
+    pub points: Vec<(f64, f64)>,
+}
+
+/// A transfer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TransferRecord {
+    /// Which way.
+    pub direction: Direction,
+    /// How much.
+    pub bytes: u64,
+    /// Its samples.
+    pub stats: Stats,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum End {
+    /// All was done.
+    Complete,
+    /// The user stopped it.
+    Stopped,
+    /// The device is gone.
+    Lost(String),
+}
+
+/// Runs a plan. Whatever fails has a reason in the records; a lost device or a stop ends it with what there
+/// is.
+pub fn run(
+    plan: &Plan,
+    runner: &mut dyn Runner,
+    clocks: Clocks,
+    on_progress: &mut dyn FnMut(&Progress),
+    stop: &AtomicBool,
+) -> Records {
+    let began = runner.now();
+    let sampler = Sampler {
+        runner,
+        stop,
+        clock: clocks.asked.unwrap_or(Clock::HostSlope),
+        cores: clocks.cores,
+        sampling: plan.sampling,
+        overhead: Overhead::default(),
+    };
+    let mut run = Run {
+        plan,
+        sampler,
+        budget: Budget::new(plan),
+        sentinel: None,
+        compiled: HashSet::new(),
+        hung: HashSet::new(),
+        records: Records {
+            clock: Choice::asked(clocks.asked.unwrap_or(Clock::HostSlope)),
+            rows: vec![],
+            launches: vec![],
+            transfers: vec![],
+            sentinels: vec![],
+            unmeasured: plan.unmeasured.clone(),
+            dropped: 0,
+            end: End::Complete,
+            took: Seconds::ZERO,
+        },
+    };
+    let ended = run.prologue(clocks.asked).and_then(|()| run.tasks(began, on_progress));
+    match ended {
+        Ok(()) => {}
+        Err(Fault::Run(error)) => run.records.end = End::Lost(lost(&error)),
+        Err(Fault::NoScaling(_)) => {}
+        Err(Fault::Stopped) => run.records.end = End::Stopped,
+    }
+    run.records.took = run.sampler.runner.now() - began;
+    run.records
+}
+
+fn lost(error: &RunError) -> String {
+    match error {
+        RunError::Lost(reason) => reason.clone(),
+        other => other.to_string(),
+    }
+}
+
+struct Run<'r> {
+    plan: &'r Plan,
+    sampler: Sampler<'r>,
+    budget: Budget,
+    sentinel: Option<Sized>,
+    compiled: HashSet<Pipeline<'r>>,
+    hung: HashSet<&'static str>,
+    records: Records,
+}
+
+/// Whether a fault ends the run.
+fn fatal(fault: &Fault) -> bool {
+    matches!(fault, Fault::Stopped | Fault::Run(RunError::Lost(_)))
+}
+
+impl<'r> Run<'r> {
+    fn unmeasured(&mut self, id: String, size: Option<String>, reason: String) {
+        self.records.unmeasured.push(Unmeasured { id, size, reason });
+    }
+
+    /// Keeps the reason of a fault, or hands on one that ends the run.
+    fn kept<T>(&mut self, result: Result<T, Fault>, id: &str) -> Result<Option<T>, Fault> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(fault) if fatal(&fault) => Err(fault),
+            Err(fault) => {
+                self.unmeasured(id.to_owned(), None, reason(&fault));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Warms the adapter up, chooses the clock, and learns what starting work costs.
+    fn prologue(&mut self, asked: Option<Clock>) -> Result<(), Fault> {
+        let sized = match &self.plan.sentinel {
+            Some(case) => {
+                let sized = self.sized_for_clocks(case);
+                self.kept(sized, "clock")?
+            }
+            None => None,
+        };
+        let choice = match (asked, &sized) {
+            (Some(clock), _) => Some(Choice::asked(clock)),
+            (None, Some(sized)) => {
+                let chosen = self.choose(sized);
+                self.kept(chosen, "clock")?
+            }
+            (None, None) => None,
+        };
+        let choice = choice.unwrap_or_else(|| Choice::blind(self.plan.software));
+        self.sampler.clock = choice.clock;
+        self.records.clock = choice;
+        if let Some(empty) = &self.plan.empty {
+            let overhead = self.overhead(empty);
+            self.sampler.overhead = self.kept(overhead, "launch")?.unwrap_or_default();
+        }
+        if let Some(case) = &self.plan.sentinel {
+            let sized = self.sampler.size(case);
+            self.sentinel = self.kept(sized, "sentinel")?;
+        }
+        Ok(())
+    }
+
+    /// The sentinel at some 20 ms by the host's clock, on a warm adapter.
+    fn sized_for_clocks(&mut self, case: &Case) -> Result<Sized, Fault> {
+        let (clock, target) = (self.sampler.clock, self.sampler.sampling.target);
+        self.sampler.clock = Clock::HostSlope;
+        self.sampler.sampling.target = CLOCK_TARGET;
+        let sized = self.sampler.size(case);
+        let warmed = sized.and_then(|sized| {
+            self.sampler.warm_up(&sized, self.plan.sampling.busy)?;
+            Ok(sized)
+        });
+        self.sampler.clock = clock;
+        self.sampler.sampling.target = target;
+        warmed
+    }
+
+    fn choose(&mut self, sized: &Sized) -> Result<Choice, Fault> {
+        if self.plan.software {
+            let sample = self.sampler.run(Work::Dispatches(1))?;
+            return Ok(Choice::software(sample.cpu.is_some()));
+        }
+        let mut pairs = vec![];
+        for _ in 0..CLOCK_PAIRS {
+            let once = self.sampler.run(Work::Dispatches(sized.dispatches))?;
+            let twice = self.sampler.run(Work::Dispatches(2 * sized.dispatches))?;
+            pairs.push(Pair {
+                host: [once.host.0, twice.host.0],
+                timestamp: once.timestamp.zip(twice.timestamp).map(|(once, twice)| [once.0, twice.0]),
+            });
+        }
+        Ok(Choice::hardware(&pairs))
+    }
+
+    /// One dispatch of nothing and many of them: the slope is a dispatch, the rest the submission.
+    fn overhead(&mut self, empty: &Case) -> Result<Overhead, Fault> {
+        self.sampler.prepare(empty)?;
+        self.sampler.run(Work::Dispatches(OVERHEAD_DISPATCHES))?;
+        let mut medians = vec![];
+        for count in [1, OVERHEAD_DISPATCHES, 2 * OVERHEAD_DISPATCHES] {
+            let samples: Vec<f64> = (0..OVERHEAD_SAMPLES)
+                .map(|_| self.sampler.raw(Work::Dispatches(count)))
+                .collect::<Result<_, _>>()?;
+            medians.extend(stats::median(&samples));
+        }
+        let [single, many, twice] = medians.as_slice() else { return Ok(Overhead::default()) };
+        let dispatch = ((twice - many) / f64::from(OVERHEAD_DISPATCHES)).clamp(0.0, *single);
+        Ok(Overhead { submission: single - dispatch, dispatch })
+    }
+
+    /// Everything in its order, the sentinel at the start, in the middle and at the end.
+    fn tasks(&mut self, began: Seconds, on_progress: &mut dyn FnMut(&Progress)) -> Result<(), Fault> {
+        let total = self.plan.tasks.len();
+        let plan = self.plan;
+        let mut left: Vec<&'r Task> = plan.tasks.iter().rev().collect();
+        self.look_at_sentinel()?;
+        let mut aside = vec![];
+        let mut half_way = false;
+        while let Some(task) = left.last().copied() {
+            let elapsed = self.sampler.runner.now() - began;
+            let remaining = self.plan.budget - elapsed;
+            self.budget.fit(&mut left, &mut aside, &self.compiled, remaining);
+            self.records.dropped = aside.len();
+            if left.last().is_none_or(|last| !std::ptr::eq(*last, task)) {
+                continue;
+            }
+            let done = total - left.len() - aside.len();
+            if !half_way && done >= left.len() {
+                half_way = true;
+                self.look_at_sentinel()?;
+            }
+            let expected = self.budget.expected(&left, &self.compiled);
+            on_progress(&Progress {
+                done,
+                total: total - aside.len(),
+                next: described(&task.measurement),
+                left: expected,
+            });
+            left.pop();
+            self.task(task, remaining, expected)?;
+        }
+        self.look_at_sentinel()?;
+        let next = String::new();
+        let total = total - aside.len();
+        on_progress(&Progress { done: total, total, next, left: Seconds::ZERO });
+        Ok(())
+    }
+
+    fn look_at_sentinel(&mut self) -> Result<(), Fault> {
+        let Some(sized) = self.sentinel.clone() else { return Ok(()) };
+        let seconds = self.sentinel_seconds(&sized);
+        let seconds = self.kept(seconds, "sentinel")?;
+        self.records.sentinels.extend(seconds.flatten());
+        Ok(())
+    }
+
+    fn sentinel_seconds(&mut self, sized: &Sized) -> Result<Option<f64>, Fault> {
+        self.sampler.prepare(&sized.case)?;
+        let mut samples = self.sampler.warm_up(sized, Seconds::ZERO)?;
+        while samples.len() < SENTINEL_SAMPLES {
+            samples.push(self.sampler.seconds(sized)?);
+        }
+        Ok(stats::median(&samples))
+    }
+
+    fn task(&mut self, task: &'r Task, remaining: Seconds, expected: Seconds) -> Result<(), Fault> {
+        let (id, size) = (task.measurement.id(), task.measurement.size());
+        if let Some(kernel) = self.hung.iter().find(|kernel| of_kernel(&task.measurement) == Some(**kernel)) {
+            let reason = format!("left out after {kernel} did not come back");
+            self.unmeasured(id, size, reason);
+            return Ok(());
+        }
+        let began = self.sampler.runner.now();
+        let own = self.budget.of(&task.measurement, &self.compiled);
+        // With time to spare a task may take more of it, never so that the rest starves.
+        let spare = if expected.0 > 0.0 { (remaining / expected).max(0.0) } else { 1.0 };
+        let share = own * (PATIENCE * spare);
+        let done = self.dispatch(&task.measurement, share);
+        let took = self.sampler.runner.now() - began;
+        self.budget.learn(&task.measurement, &self.compiled, took);
+        if let Some(key) = pipeline(&task.measurement) {
+            self.compiled.insert(key);
+        }
+        match done {
+            Ok(()) => Ok(()),
+            Err(fault) if fatal(&fault) => Err(fault),
+            Err(fault) => {
+                if matches!(fault, Fault::Run(RunError::TimedOut(_))) {
+                    self.hung.extend(of_kernel(&task.measurement));
+                }
+                self.unmeasured(id, size, reason(&fault));
+                Ok(())
+            }
+        }
+    }
+
+    fn dispatch(&mut self, measurement: &Measurement, share: Seconds) -> Result<(), Fault> {
+        match measurement {
+            Measurement::Time(case) => {
+                let row = self.sampler.measure(case, share)?;
+                self.records.rows.push(row);
+            }
+            Measurement::Search(search) => {
+                let row = self.sampler.search(search, share)?;
+                self.records.rows.push(row);
+            }
+            Measurement::Launch { case, form } => {
+                let points = self.launch(case, *form)?;
+                self.records.launches.push(LaunchRecord { form: *form, points });
+            }
+            Measurement::Transfer { direction, bytes } => {
+                let stats = self.transfer(*direction, *bytes, share)?;
+                self.records.transfers.push(TransferRecord { direction: *direction, bytes: *bytes, stats });
+            }
+        }
+        Ok(())
+    }
+
+    fn launch(&mut self, case: &Case, form: Launched) -> Result<Vec<(f64, f64)>, Fault> {
+        self.sampler.prepare(case)?;
+        self.sampler.run(form.work(1))?;
+        let mut points = vec![];
+        for _ in 0..self.plan.sampling.at_least {
+            for count in form.counts() {
+                points.push((f64::from(*count), self.sampler.raw(form.work(*count))?));
+            }
+        }
+        Ok(points)
+    }
+
+    fn transfer(&mut self, direction: Direction, bytes: u64, share: Seconds) -> Result<Stats, Fault> {
+        let until = self.sampler.runner.now() + share;
+        // The first one allocates.
+        self.sampler.run(direction.work(bytes))?;
+        let mut samples = vec![];
+        while samples.len() < self.plan.sampling.at_least {
+            samples.push(self.sampler.raw(direction.work(bytes))?);
+            if self.sampler.runner.now() > until && samples.len() >= 3 {
+                break;
+            }
+        }
+        let timeless = || Fault::NoScaling("it takes no time".to_owned());
+        stats::summary(&samples, 1).ok_or_else(timeless)
+    }
+}
+
+fn reason(fault: &Fault) -> String {
+    match fault {
+        Fault::Run(error) => error.to_string(),
+        Fault::NoScaling(reason) => reason.clone(),
+        Fault::Stopped => "stopped".to_owned(),
+    }
+}
+
+fn described(measurement: &Measurement) -> String {
+    match measurement.size() {
+        Some(size) => format!("{} {size}", measurement.id()),
+        None => measurement.id(),
+    }
+}
+
+fn of_kernel(measurement: &Measurement) -> Option<&'static str> {
+    match measurement {
+        Measurement::Time(case) | Measurement::Launch { case, .. } => Some(case.kernel.id),
+        Measurement::Search(search) => Some(search.kernel.id),
+        Measurement::Transfer { .. } => None,
+    }
+}

@@ -1,0 +1,48 @@
+//! The roofline floor: what the arithmetic, or the traffic, of each layer takes at the full rates of a device.
+//!
+//! `Σ max(flops / peak, bytes / bandwidth)` over the layers. Source: Williams, Waterman, Patterson, "Roofline",
+//! CACM 52(4), 2009.
+
+use super::precision::Storage;
+use super::time::{Rates, own_peak};
+use crate::cost::{LayerCost, ModelCost};
+use crate::device::{Device, Precision};
+use crate::units::{BytesPerSecond, FlopsPerSecond, Seconds};
+
+/// The floor of a model, layer by layer, at the maker's rates.
+pub(super) fn of_layers(
+    cost: &ModelCost,
+    device: &Device,
+    rates: &Rates,
+    asked: Option<Precision>,
+    storage: Storage,
+) -> Seconds {
+    let floor = |layer: &LayerCost| {
+        let peak = match asked {
+            Some(_) => rates.contraction,
+            None => own_peak(layer, device).unwrap_or(rates.contraction),
+        };
+        of_layer(layer, peak.rate.value, rates.vector, rates.bandwidth, Some(storage))
+    };
+    cost.layers.iter().map(floor).sum()
+}
+
+/// The floor of one layer: contractions at `contraction`, every other operation at `vector`, where each counts
+/// one. Without a storage, its traffic does not count: it stays within the kernel of another layer.
+pub(super) fn of_layer(
+    layer: &LayerCost,
+    contraction: FlopsPerSecond,
+    vector: FlopsPerSecond,
+    bandwidth: BytesPerSecond,
+    storage: Option<Storage>,
+) -> Seconds {
+    let counts = &layer.counts;
+    let other = counts.alu as f64 + counts.div as f64 + counts.trans as f64;
+    let arithmetic = 2.0 * counts.macs as f64 / contraction.0 + other / vector.0;
+    let bytes = storage.map_or(0.0, |storage| {
+        storage.activations(layer.bytes_read)
+            + storage.activations(layer.bytes_written)
+            + storage.weights(layer.bytes_weights)
+    });
+    Seconds(arithmetic.max(bytes / bandwidth.0))
+}
