@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::kernels::MOST_TURNS;
 use super::plan::{Sampling, Search};
 use super::{Case, Configuration, RunError, Runner, Sample, Size, Work, stats};
 use crate::device::profile::{Clock, Stats};
@@ -15,8 +16,6 @@ const GROWTH: f64 = 32.0;
 const PROBES: usize = 8;
 /// Dispatches in a pass: beyond, drivers' command buffers tell more than kernels.
 const MOST_DISPATCHES: u32 = 4096;
-/// Turns of a loop.
-const MOST_TURNS: u32 = 32_767;
 /// Samples of a warm-up, plateau or not.
 const MOST_WARMING: usize = 10;
 /// Samples that a case without time left still gets.
