@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ergometer::calibrate::RunError;
 use ergometer::calibrate::assemble::{self, About};
+use ergometer::calibrate::compare::compare;
 use ergometer::calibrate::measure::{self, Clocks, End, Records};
 use ergometer::calibrate::mock::{Mock, Stamps};
 use ergometer::calibrate::plan::{Plan, Preset};
@@ -155,4 +156,26 @@ fn an_adapter_that_slows_down_is_unstable() {
     mock.slower_each_second = 0.05;
     let found = profile(&plan(Preset::Quick, &mock), &mut mock);
     assert_eq!(found.quality.status, Status::Unstable, "{:?}", found.quality);
+}
+
+#[test]
+fn what_became_slower_beyond_noise_is_found_and_the_rest_is_not() {
+    let run = |seed, slower: f64| {
+        let mut mock = Mock::gpu(seed);
+        mock.noise = 0.01;
+        mock.bandwidth /= slower;
+        profile(&plan(Preset::Quick, &mock), &mut mock)
+    };
+    let changed = |old: &Profile, new: &Profile| -> BTreeSet<String> {
+        let found = compare(old, new);
+        assert!(found.changes.len() > 20, "{}", found.changes.len());
+        found.changes.into_iter().filter(|change| change.beyond_noise).map(|change| change.id).collect()
+    };
+    assert!(changed(&run(1, 1.0), &run(2, 1.0)).len() <= 2);
+    let slower = changed(&run(1, 1.0), &run(2, 2.0));
+    assert!(slower.contains("memory.copy") && !slower.contains("alu.f32"), "{slower:?}");
+
+    let mut other = run(1, 1.0);
+    other.adapter.driver_info = "another".to_owned();
+    assert!(compare(&run(1, 1.0), &other).remarks.iter().any(|remark| remark.contains("another driver")));
 }

@@ -14,7 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("device", &["units"]),
     ("calibrate", &["device", "units"]),
     ("predict", &["cost", "device", "units"]),
-    ("report", &["predict", "device", "cost", "graph", "onnx", "ops", "tensor", "units"]),
+    ("report", &["predict", "calibrate", "device", "cost", "graph", "onnx", "ops", "tensor", "units"]),
     ("cli", &["report", "predict", "calibrate", "device", "cost", "graph", "onnx", "ops", "tensor", "units"]),
 ];
 

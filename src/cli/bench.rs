@@ -15,6 +15,7 @@ use super::profiles::{self, LOCAL};
 use super::shapes::{self, Shapes};
 use super::{Format, Global, Status};
 use crate::calibrate::assemble::{self, About};
+use crate::calibrate::compare;
 use crate::calibrate::consumption::{self, Cases};
 use crate::calibrate::gpu::{AdapterError, Adapters, Found, Gpu, WGPU_VERSION};
 use crate::calibrate::host;
@@ -24,7 +25,8 @@ use crate::calibrate::power::{self, AdapterFacts, Discovery, Roots, Verdict};
 use crate::device::EnergyModel;
 use crate::device::kernel::KernelShape;
 use crate::device::profile::{Profile, Status as State};
-use crate::report::{json, profile as screen, text};
+use crate::report::style::Style;
+use crate::report::{json, profile as screen, table, text};
 use crate::{onnx, predict};
 
 /// Options of `bench`.
@@ -48,6 +50,9 @@ pub struct Options {
     /// Save the profile under this name, for --device NAME
     #[arg(long, value_name = "NAME", default_value = LOCAL, value_parser = name, help_heading = "Profile")]
     name: String,
+    /// Show what changed since this profile beyond noise: a name or a file
+    #[arg(long, value_name = "PROFILE", help_heading = "Profile")]
+    compare: Option<String>,
     #[command(flatten)]
     shapes: Shapes,
 }
@@ -76,6 +81,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     if options.list {
         return list(&adapters, global);
     }
+    let baseline = options.compare.as_deref().map(baseline).transpose()?;
     let shapes = model_shapes(options)?;
     output::keep_apart(global.output.as_deref(), &options.models)?;
     let found = adapters.choose(options.adapter.as_deref()).map_err(refused)?;
@@ -83,8 +89,16 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let out = Output::open(global)?;
     let profile = measure(options, global, found, &shapes)?;
     let saved = profiles::save(&profile)?;
-    write(&profile, &saved, options, global, out)?;
+    write(&profile, baseline.as_ref(), &saved, options, global, out)?;
     Ok(if profile.quality.status == State::Partial { Status::Interrupted } else { Status::Done })
+}
+
+/// The profile of a name or in a file.
+fn baseline(name: &str) -> Result<Profile, Refusal> {
+    match profiles::load(name)? {
+        Some(profile) => Ok(profile),
+        None => profiles::read(Path::new(name)),
+    }
 }
 
 fn list(adapters: &Adapters, global: &Global) -> anyhow::Result<Status> {
@@ -92,6 +106,16 @@ fn list(adapters: &Adapters, global: &Global) -> anyhow::Result<Status> {
     let mut out = Output::open(global)?;
     output::write(&screen::adapters(adapters.all().iter().map(|found| &found.facts)), global, &mut out)?;
     out.finish()?;
+    if !global.quiet {
+        let roots = Roots::of_this_machine();
+        for found in adapters.all() {
+            let Discovery { tried, .. } = power::discover(&AdapterFacts::from(&found.facts), &roots);
+            anstream::eprintln!("power meters for {}:", text::visible(&found.facts.name));
+            for tried in tried {
+                anstream::eprintln!("  {}: {}", tried.meter, text::visible(&tried.verdict.to_string()));
+            }
+        }
+    }
     Ok(Status::Done)
 }
 
@@ -220,6 +244,7 @@ fn bar(global: &Global, adapter: &str) -> ProgressBar {
 
 fn write(
     profile: &Profile,
+    baseline: Option<&Profile>,
     saved: &Path,
     options: &Options,
     global: &Global,
@@ -232,6 +257,18 @@ fn write(
         Format::Table => {
             let text = screen::screen(profile, out.width, &out.style, global.detail());
             out.write_all(text.as_bytes())?;
+        }
+    }
+    if let Some(baseline) = baseline {
+        let comparison = compare::compare(baseline, profile);
+        let mut told = screen::comparison_remarks(&comparison);
+        let width = out.width;
+        told.push_str(&table::render(&screen::comparison(&comparison), width, 0, &Style::PLAIN));
+        // Results in another format stay whole: what people want to know goes beside them.
+        if global.format() == Format::Table {
+            write!(out, "\n{told}")?;
+        } else {
+            anstream::eprint!("{told}");
         }
     }
     out.finish()?;

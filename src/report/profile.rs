@@ -6,6 +6,7 @@ use super::grid::{Cell, Column, Fit, Grid};
 use super::screen::Detail;
 use super::style::Style;
 use super::{table, text};
+use crate::calibrate::compare::{Change, Comparison};
 use crate::device::profile::{Adapter, AdapterType, Clock, Profile, Status};
 use crate::units::{Seconds, bytes, quantity};
 
@@ -278,6 +279,43 @@ pub fn measurements(profile: &Profile) -> Grid<'_> {
         }
     }
     Grid { columns, rows, foot: vec![] }
+}
+
+/// What changed between two profiles, the slower first; rows within noise are in the foot alone.
+pub fn comparison(comparison: &Comparison) -> Grid<'_> {
+    let columns = vec![
+        Column::new("id", "measurement", Fit::Word),
+        Column::new("size", "size", Fit::Name),
+        Column::new("old_s", "before", Fit::Number),
+        Column::new("new_s", "now", Fit::Number),
+        Column::new("ratio", "now/before", Fit::Number),
+    ];
+    let mut changed: Vec<_> = comparison.changes.iter().filter(|change| change.beyond_noise).collect();
+    changed.sort_by(|a, b| b.ratio().total_cmp(&a.ratio()));
+    let row = |change: &&'_ Change| {
+        vec![
+            Cell::text(change.id.clone()),
+            Cell::text(change.size.clone()),
+            seconds(change.old),
+            seconds(change.new),
+            Cell::text(format!("{:.2}", change.ratio())),
+        ]
+    };
+    Grid { columns, rows: changed.iter().map(row).collect(), foot: vec![] }
+}
+
+/// What stands around the table of changes.
+pub fn comparison_remarks(comparison: &Comparison) -> String {
+    let mut out = String::new();
+    let changed = comparison.changes.iter().filter(|change| change.beyond_noise).count();
+    let _ = writeln!(out, "{changed} of {} measurements changed beyond noise", comparison.changes.len());
+    if comparison.unmatched > 0 {
+        let _ = writeln!(out, "- {} are in one of the two profiles only", comparison.unmatched);
+    }
+    for remark in &comparison.remarks {
+        let _ = writeln!(out, "- {}", text::visible(remark));
+    }
+    out
 }
 
 fn seconds(time: Seconds) -> Cell<'static> {
