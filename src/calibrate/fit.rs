@@ -8,6 +8,8 @@ use crate::units::{BytesPerSecond, Seconds};
 
 /// Columns of [`features`].
 const PARAMETERS: usize = 4;
+/// Points that a line takes at least: two parameters, and one point to judge them by.
+const FEWEST: usize = 3;
 /// Rounds of reweighting: they settle within ten on all that was tried.
 const ROUNDS: usize = 20;
 /// Residuals beyond so many standard deviations weigh less than their square: 95 % as efficient as least
@@ -22,24 +24,26 @@ const NOTHING: f64 = 1e-30;
 
 /// The model of a curve.
 ///
-/// Non-negative least squares on relative errors, outliers weighing less; see [`nnls`]. The residual is that of
-/// each point from the line through the others, so that a line of few points is not praised for touching them.
+/// Non-negative least squares on relative errors, outliers weighing less; see [`nnls`]. A line has fewer
+/// parameters than points. The residual is that of each point from the line through the others, so that a line
+/// of few points is not praised for touching them.
 ///
 /// # Errors
 /// Why there is none.
 pub fn curve_model(points: &[CurvePoint], tile: Tile, precision: Precision) -> Result<CurveModel, String> {
-    let needed = PARAMETERS + 1;
-    if points.len() < needed {
-        return Err(format!("{} points are too few: a line takes {needed}", points.len()));
-    }
     let timed: Vec<Timed> = points.iter().filter_map(|point| Timed::of(point, tile, precision)).collect();
+    if timed.len() < FEWEST {
+        let points = if timed.len() == 1 { "point is" } else { "points are" };
+        return Err(format!("{} {points} too few: a line takes {FEWEST}", timed.len()));
+    }
+    let most = (timed.len() - 1).min(PARAMETERS);
     let no_line = || "no line goes through the points".to_owned();
-    let coefficients = robust(&timed).ok_or_else(no_line)?;
+    let coefficients = robust(&timed, most).ok_or_else(no_line)?;
     let ratios: Vec<f64> = (0..timed.len())
         .filter_map(|left_out| {
             let mut others = timed.clone();
             let one = others.remove(left_out);
-            let modelled = one.modelled(&robust(&others)?);
+            let modelled = one.modelled(&robust(&others, most)?);
             (modelled > 0.0).then(|| one.seconds / modelled)
         })
         .collect();
@@ -83,10 +87,10 @@ impl Timed {
     }
 }
 
-/// Seconds by feature, outliers weighing less.
-fn robust(points: &[Timed]) -> Option<[f64; PARAMETERS]> {
+/// Seconds by feature, at most so many of them, outliers weighing less.
+fn robust(points: &[Timed], most: usize) -> Option<[f64; PARAMETERS]> {
     let mut trust = vec![1.0; points.len()];
-    let mut coefficients = weighted(points, &trust, None)?;
+    let mut coefficients = weighted(points, &trust, None, most)?;
     for _ in 0..ROUNDS {
         let errors: Vec<f64> = points
             .iter()
@@ -98,7 +102,7 @@ fn robust(points: &[Timed]) -> Option<[f64; PARAMETERS]> {
         let spread = stats::median_deviation(&errors)? * DEVIATIONS;
         let bound = HUBER * spread.max(LEAST_SPREAD);
         trust = errors.iter().map(|error| (bound / error.abs().max(bound)).sqrt()).collect();
-        let next = weighted(points, &trust, Some(&coefficients))?;
+        let next = weighted(points, &trust, Some(&coefficients), most)?;
         let settled = next.iter().zip(&coefficients).all(|(new, old)| (new - old).abs() <= 1e-9 * old.abs());
         coefficients = next;
         if settled {
@@ -119,6 +123,7 @@ fn weighted(
     points: &[Timed],
     trust: &[f64],
     before: Option<&[f64; PARAMETERS]>,
+    most: usize,
 ) -> Option<[f64; PARAMETERS]> {
     let mut rows = vec![];
     let mut target = vec![];
@@ -127,7 +132,7 @@ fn weighted(
         rows.push(point.features.map(|feature| feature * weight));
         target.push(point.seconds * weight);
     }
-    nnls::solve(&rows, &target, means_something)
+    nnls::solve(&rows, &target, |support| means_something(support) && support.count_ones() as usize <= most)
 }
 
 /// Idle units are told by workgroups only where work takes time at all: bit 2 needs bit 1.

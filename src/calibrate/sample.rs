@@ -1,9 +1,12 @@
 //! One case: sized, warmed up, sampled, and held to scale with its work.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::kernels::MOST_TURNS;
 use super::plan::{Sampling, Search};
-use super::{Case, Configuration, RunError, Runner, Sample, Size, Work, stats};
+use super::{Case, Configuration, RunError, Runner, Sample, Size, Work, ladder, stats};
+use crate::device::kernel::KernelShape;
 use crate::device::profile::{Clock, Stats};
 use crate::units::Seconds;
 
@@ -15,12 +18,12 @@ const GROWTH: f64 = 32.0;
 const PROBES: usize = 8;
 /// Dispatches in a pass: beyond, drivers' command buffers tell more than kernels.
 const MOST_DISPATCHES: u32 = 4096;
-/// Turns of a loop.
-const MOST_TURNS: u32 = 32_767;
 /// Samples of a warm-up, plateau or not.
 const MOST_WARMING: usize = 10;
 /// Samples that a case without time left still gets.
 const FEWEST: usize = 3;
+/// Dispatches more than one over which the cost of starting is told.
+const LEAST_DISPATCHES: u32 = 8;
 /// Samples of each configuration in a search.
 const SEARCHED: usize = 3;
 /// Relative standard error at which sampling ends.
@@ -49,13 +52,15 @@ impl From<RunError> for Fault {
     }
 }
 
-/// Cost of starting work, taken off every sample of the clocks that see it.
+/// What starting a pipeline costs, taken off every sample of the clocks that see it.
+///
+/// It is the pipeline's own: Mesa's software rasteriser fetches the compiled shader anew for each submission.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Overhead {
-    /// A submission of nothing, and the wait for it.
-    pub submission: f64,
-    /// One dispatch of nothing.
-    pub dispatch: f64,
+struct Overhead {
+    /// A submission, and the wait for it.
+    submission: f64,
+    /// One dispatch that has next to nothing to do.
+    dispatch: f64,
 }
 
 /// A case that was measured.
@@ -80,13 +85,29 @@ pub(super) struct Sized {
 pub(super) struct Sampler<'r> {
     pub runner: &'r mut dyn Runner,
     pub stop: &'r AtomicBool,
-    pub clock: Clock,
+    clock: Clock,
     pub cores: u32,
     pub sampling: Sampling,
-    pub overhead: Overhead,
+    overheads: HashMap<(&'static str, Configuration), Overhead>,
 }
 
-impl Sampler<'_> {
+impl<'r> Sampler<'r> {
+    pub fn new(
+        runner: &'r mut dyn Runner,
+        stop: &'r AtomicBool,
+        clock: Clock,
+        cores: u32,
+        sampling: Sampling,
+    ) -> Self {
+        Self { runner, stop, clock, cores, sampling, overheads: HashMap::new() }
+    }
+
+    /// Reads another clock from here on; what the old one said of starting work is forgotten.
+    pub fn read(&mut self, clock: Clock) {
+        self.clock = clock;
+        self.overheads.clear();
+    }
+
     /// Runs once, unless stopped.
     pub fn run(&mut self, work: Work) -> Result<Sample, Fault> {
         if self.stop.load(Ordering::Relaxed) {
@@ -121,9 +142,34 @@ impl Sampler<'_> {
         if self.clock == Clock::Timestamp {
             return Ok(seconds);
         }
+        let pipeline = (sized.case.kernel.id, sized.case.configuration.clone());
+        let Overhead { submission, dispatch } = self.overheads.get(&pipeline).copied().unwrap_or_default();
         // Of loops within a kernel the dispatch is a cost too; of kernels of models it is a part.
-        let dispatch = if turns(sized.case.size).is_some() { self.overhead.dispatch } else { 0.0 };
-        Ok(seconds - self.overhead.submission - dispatch * f64::from(sized.dispatches))
+        let dispatch = if turns(sized.case.size).is_some() { dispatch } else { 0.0 };
+        Ok(seconds - submission - dispatch * f64::from(sized.dispatches))
+    }
+
+    /// Learns what starting the pipeline of a case costs, the first time it is used: one dispatch of the least
+    /// work, and the slope to several.
+    fn learn_overhead(&mut self, case: &Case) -> Result<(), Fault> {
+        let pipeline = (case.kernel.id, case.configuration.clone());
+        if self.clock == Clock::Timestamp || self.overheads.contains_key(&pipeline) {
+            return Ok(());
+        }
+        let Some(least) = least(case) else { return Ok(()) };
+        self.prepare(&least)?;
+        self.raw(Work::Dispatches(1))?;
+        let mut medians = vec![];
+        for count in [1, 1 + LEAST_DISPATCHES] {
+            let samples: Result<Vec<f64>, Fault> =
+                (0..FEWEST).map(|_| self.raw(Work::Dispatches(count))).collect();
+            medians.extend(stats::median(&samples?));
+        }
+        if let [one, several] = *medians.as_slice() {
+            let dispatch = ((several - one) / f64::from(LEAST_DISPATCHES)).clamp(0.0, one.max(0.0));
+            self.overheads.insert(pipeline, Overhead { submission: one - dispatch, dispatch });
+        }
+        Ok(())
     }
 
     fn now(&self) -> f64 {
@@ -136,6 +182,7 @@ impl Sampler<'_> {
     /// one, in which drivers compile, is the runner's.
     pub fn size(&mut self, case: &Case) -> Result<Sized, Fault> {
         let target = self.sampling.target.0;
+        self.learn_overhead(case)?;
         let mut sized = Sized { case: case.clone(), dispatches: 1 };
         self.prepare(&sized.case)?;
         for _ in 0..PROBES {
@@ -173,15 +220,19 @@ impl Sampler<'_> {
         }
     }
 
-    /// Samples until the mean is known to 1 %, or there are enough, or the time is up.
+    /// Samples until the mean is known to 1 % from enough of them, or they took long enough, or the time is up.
     fn samples(&mut self, sized: &Sized, share: Seconds) -> Result<Vec<f64>, Fault> {
         let until = self.now() + share.0;
         let mut samples = self.warm_up(sized, Seconds::ZERO)?;
         loop {
             let precise = stats::relative_standard_error(&samples).is_some_and(|error| error < PRECISE);
-            let enough = samples.len() >= self.sampling.at_least;
+            // A long dispatch averages over more of its own noise than a short sample does.
+            let worked: f64 = samples.iter().sum();
+            let enough = samples.len() >= self.sampling.at_least
+                || worked >= self.sampling.target.0 * self.sampling.at_least as f64;
             let late = self.now() > until && samples.len() >= FEWEST;
-            if (enough && precise) || samples.len() >= self.sampling.at_most || late {
+            let long = worked >= self.sampling.target.0 * self.sampling.at_most as f64;
+            if (enough && precise) || samples.len() >= self.sampling.at_most || long || late {
                 return Ok(samples);
             }
             samples.push(self.seconds(sized)?);
@@ -319,6 +370,29 @@ struct Tries {
 fn with(base: &Configuration, name: &str, value: &'static str) -> Configuration {
     let settings = base.0.iter().map(|(known, old)| (*known, if *known == name { value } else { *old }));
     Configuration(settings.collect())
+}
+
+/// The least work that the pipeline of a case does.
+fn least(case: &Case) -> Option<Case> {
+    let doubling = |from: u64| (0..16).map(move |place| from << place);
+    let sizes: Vec<Size> = match case.size {
+        Size::Chain { .. } => vec![Size::Chain { invocations: 1, turns: 1 }],
+        Size::Bytes { .. } => {
+            doubling(4 << 10).map(|working_set| Size::Bytes { working_set, turns: 1 }).collect()
+        }
+        Size::Intensity { flops_per_element, .. } => {
+            doubling(256).map(|elements| Size::Intensity { elements, flops_per_element }).collect()
+        }
+        Size::Shape(shape) => {
+            let mut shapes = ladder::shapes(shape.class(), case.kernel.id, true);
+            let work = |shape: &KernelShape| shape.contraction_flops() + shape.elements_moved();
+            shapes.sort_by(|a, b| work(a).total_cmp(&work(b)));
+            shapes.into_iter().map(Size::Shape).collect()
+        }
+        Size::Empty => vec![],
+    };
+    let cases = sizes.into_iter().map(|size| Case { size, ..case.clone() });
+    cases.into_iter().find(|case| case.layout().is_some())
 }
 
 /// The loop count of a size that has one.
