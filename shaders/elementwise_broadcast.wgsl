@@ -1,5 +1,6 @@
 // Measures a simple function of an operand and one that is repeated along its rows, as WebGPU runtimes compute it:
-// four elements for each invocation, the place of both operands computed from three indices.
+// four elements for each invocation, the place of both operands computed from three indices. The second operand is
+// a row.
 // One invocation does 4 operations and moves 8 elements.
 
 alias Scalar = f32;
@@ -9,12 +10,10 @@ struct Params {
     // multiple of 4.
     result_strides: vec2<u32>,
     vectors: u32,
-    unused: u32,
+    b_cols: u32,
     // Sizes of the dimensions, and elements of one index of the first two.
     a_shape: vec3<u32>,
     a_strides: vec2<u32>,
-    b_shape: vec3<u32>,
-    b_strides: vec2<u32>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -27,23 +26,27 @@ fn indices(at: u32) -> vec3<u32> {
     return vec3<u32>(at / params.result_strides.x, rest / params.result_strides.y, rest % params.result_strides.y);
 }
 
-fn offset(place: vec3<u32>, shape: vec3<u32>, strides: vec2<u32>) -> u32 {
-    // A dimension of 1 is repeated.
-    return place.x % shape.x * strides.x + place.y % shape.y * strides.y + place.z % shape.z;
+fn offset_a(place: vec3<u32>) -> u32 {
+    // A dimension of 1 would be repeated.
+    let within = place % params.a_shape;
+    return within.x * params.a_strides.x + within.y * params.a_strides.y + within.z;
 }
 
 @compute @workgroup_size(64)
 fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(global_invocation_id) id: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
 ) {
-    let at = (group.y * groups.x + group.x) * 64u + local;
+    var at = id.x;
+    // A line of workgroups that is too long is folded.
+    if groups.y > 1u {
+        at += id.y * groups.x * 64u;
+    }
     if at >= params.vectors {
         return;
     }
     let place = indices(at * 4u);
-    let left = a[offset(place, params.a_shape, params.a_strides) / 4u];
-    let right = b[offset(place, params.b_shape, params.b_strides) / 4u];
+    let left = a[offset_a(place) / 4u];
+    let right = b[place.z % params.b_cols / 4u];
     c[at] = left + right;
 }

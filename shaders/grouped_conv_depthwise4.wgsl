@@ -43,11 +43,14 @@ fn load(batch: u32, y: u32, x: u32, quad: u32) -> vec4<Scalar> {
 
 @compute @workgroup_size(64)
 fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(global_invocation_id) id: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
 ) {
-    let at = (group.y * groups.x + group.x) * 64u + local;
+    var at = id.x;
+    // A line of workgroups that is too long is folded.
+    if groups.y > 1u {
+        at += id.y * groups.x * 64u;
+    }
     let quads = params.out_channels / 4u;
     let strips = (params.out_width + 3u) / 4u;
     let quad = at % quads;

@@ -27,25 +27,22 @@ fn gpu() -> Option<(MutexGuard<'static, ()>, Gpu)> {
 
 /// Sizes that no tile divides, and one turn more than one.
 fn small(kernel: &Kernel) -> Vec<Size> {
-    match kernel.measures {
-        Measures::Peak(_) | Measures::Special => vec![Size::Chain { invocations: 1000, turns: 3 }],
-        Measures::Bandwidth => vec![Size::Bytes { working_set: 8 << 10, turns: 3 }],
-        Measures::Intensity => vec![Size::Intensity { elements: 10_000, flops_per_element: 2 * (32 + 15) }],
-        Measures::Launch => vec![Size::Empty],
-        Measures::Class { class, .. } => {
-            let taken = |size: &Size| (kernel.layout)(&kernel.as_written(), *size).is_some();
-            shapes(class).into_iter().map(Size::Shape).filter(taken).collect()
-        }
-    }
+    small_of(kernel, &kernel.as_written())
 }
 
-/// The small sizes, or that of the configuration: workgroup memory has a fixed one.
-fn sized(kernel: &Kernel, configuration: &Configuration) -> Vec<Size> {
-    match (kernel.id, configuration.number("VECTORS")) {
-        ("memory.workgroup", Some(vectors)) => {
-            vec![Size::Bytes { working_set: u64::from(vectors) * 16, turns: 3 }]
-        }
-        _ => small(kernel),
+/// The same for a configuration: workgroup memory has a size of its own in each.
+fn small_of(kernel: &Kernel, configuration: &Configuration) -> Vec<Size> {
+    let taken = |size: &Size| (kernel.layout)(configuration, *size).is_some();
+    match kernel.measures {
+        Measures::Peak(_) | Measures::Special => vec![Size::Chain { invocations: 1000, turns: 3 }],
+        Measures::Bandwidth => [4, 8, 16, 32]
+            .into_iter()
+            .map(|kib| Size::Bytes { working_set: kib << 10, turns: 3 })
+            .filter(taken)
+            .collect(),
+        Measures::Intensity => vec![Size::Intensity { elements: 10_000, flops_per_element: 2 * (32 + 15) }],
+        Measures::Launch => vec![Size::Empty],
+        Measures::Class { class, .. } => shapes(class).into_iter().map(Size::Shape).filter(taken).collect(),
     }
 }
 
@@ -137,7 +134,7 @@ fn every_kernel_computes_what_the_reference_does() {
     for kernel in kernels::all() {
         assert!(!small(kernel).is_empty(), "{} takes none of the shapes", kernel.id);
         for configuration in kernel.configurations() {
-            for size in sized(kernel, &configuration) {
+            for size in small_of(kernel, &configuration) {
                 let case = Case { kernel, configuration: configuration.clone(), size };
                 match gpu.prepare(&case) {
                     Ok(()) => {}
@@ -221,9 +218,8 @@ fn a_microbenchmark_without_its_work_is_an_error() {
         assert_ne!(source, row.source, "{id}: {old}");
         let name = Box::leak(format!("{id}: {new} for {old}").into_boxed_str());
         let kernel = with_source(id, name, source);
-        let configuration = kernel.as_written();
-        let size = *sized(row, &configuration).first().expect("it takes one of the sizes");
-        let refused = gpu.prepare(&Case { kernel, configuration, size });
+        let case = Case { kernel, configuration: kernel.as_written(), size: smallest(row) };
+        let refused = gpu.prepare(&case);
         let lacking = matches!(refused, Err(RunError::Unsupported(_)));
         assert!(lacking || matches!(refused, Err(RunError::Wrong { .. })), "{}: {refused:?}", kernel.id);
     }

@@ -40,8 +40,8 @@ fn each_shader_begins_with_what_it_measures_and_how_much_it_does() {
         assert!(top.first().is_some_and(|line| line.starts_with("// Measures ")), "{file}");
         let top = top.join(" ");
         assert!(top.contains("One invocation ") || top.contains("One subgroup "), "{file}: {top}");
-        let amount = ["operation", "bytes", "element"].iter().any(|unit| top.contains(unit));
-        assert!(amount, "{file}: {top}");
+        let amounts = ["operations", "bytes", "elements", "exponentials"];
+        assert!(amounts.iter().any(|amount| top.contains(amount)), "{file}: {top}");
     }
 }
 

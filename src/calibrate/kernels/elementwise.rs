@@ -50,7 +50,7 @@ pub(super) static KERNELS: &[Kernel] = &[
         settings: SCALAR,
         layout: broadcast,
         expected: |reference, index| {
-            let column = index % reference.param(14) as usize;
+            let column = index % reference.param(3) as usize;
             reference.sum([reference.input(0, index), reference.input(1, column)].into_iter())
         },
     },
@@ -99,7 +99,7 @@ fn plain(
     })
 }
 
-/// `a [1, rows, columns]` and `b [1, 1, columns]`.
+/// `a [1, rows, columns]` and `b [columns]`.
 fn broadcast(configuration: &Configuration, size: Size) -> Option<Layout> {
     let Size::Shape(shape @ KernelShape::Elementwise { elements, broadcast: true, operands: 2 }) = size
     else {
@@ -112,10 +112,7 @@ fn broadcast(configuration: &Configuration, size: Size) -> Option<Layout> {
     let inputs = layout.inputs.iter().zip([layout.output, COLUMNS]);
     Some(Layout {
         // Three-element vectors of a uniform block start at multiples of four words.
-        params: vec![
-            size, columns, vectors, 0, 1, rows, columns, 0, size, columns, 0, 0, 1, 1, columns, 0, columns,
-            columns, 0, 0,
-        ],
+        params: vec![size, columns, vectors, columns, 1, rows, columns, 0, size, columns, 0, 0],
         inputs: inputs.map(|(input, elements)| Input { elements, ..*input }).collect(),
         ..layout
     })

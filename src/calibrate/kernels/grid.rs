@@ -2,8 +2,8 @@
 
 use super::{Expected, Reference};
 
-/// Workgroups along one dimension: every adapter allows 65,535.
-const MOST_IN_A_ROW: u64 = 32_768;
+/// Workgroups along one dimension: what every adapter allows.
+const MOST_IN_A_ROW: u64 = 65_535;
 
 /// A word of the parameters.
 pub(super) fn word(size: u64) -> Option<u32> {
@@ -15,8 +15,8 @@ pub(super) fn positive(size: u64) -> Option<u64> {
     (size > 0).then_some(size)
 }
 
-/// Workgroups for so many invocations in a line, folded into rows where the line is too long. The shader counts
-/// `(group.y * groups.x + group.x) * workgroup + local`. `None` for no invocations.
+/// Workgroups for so many invocations in a line, folded into rows where the line is too long. `None` for no
+/// invocations.
 pub(super) fn linear(invocations: u64, workgroup: u64) -> Option<[u32; 3]> {
     let workgroups = positive(invocations)?.div_ceil(workgroup);
     Some([word(workgroups.min(MOST_IN_A_ROW))?, word(workgroups.div_ceil(MOST_IN_A_ROW))?, 1])

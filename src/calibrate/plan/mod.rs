@@ -49,8 +49,11 @@ impl Preset {
         Seconds(match (self, software) {
             (Self::Quick, false) => 9.0,
             (Self::Quick, true) => 52.0,
-            (Self::Standard, _) => 85.0,
-            (Self::Full, _) => 285.0,
+            (Self::Standard, false) => 85.0,
+            // A pipeline costs 0.1 to 0.5 s of compilation there, and a dispatch what it costs on a CPU.
+            (Self::Standard, true) => 240.0,
+            (Self::Full, false) => 285.0,
+            (Self::Full, true) => 900.0,
         })
     }
 
@@ -58,7 +61,7 @@ impl Preset {
         let (target, at_least, at_most) = match self {
             Self::Quick if software => (0.010, 5, 10),
             Self::Quick => (0.005, 5, 20),
-            Self::Standard if software => (0.010, 15, 30),
+            Self::Standard if software => (0.010, 5, 20),
             Self::Standard => (0.015, 15, 60),
             Self::Full => (0.020, 15, 200),
         };
