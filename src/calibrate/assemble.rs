@@ -175,10 +175,21 @@ fn curves(rows: &[Row], notes: &mut Vec<String>) -> Vec<Curve> {
             groups.entry((row.case.kernel.id, precision)).or_default().push(row);
         }
     }
-    groups.into_iter().filter_map(|((_, precision), rows)| curve(precision, &rows, notes)).collect()
+    let curves: Vec<Curve> =
+        groups.into_iter().filter_map(|((_, precision), rows)| curve(precision, &rows)).collect();
+    let bent =
+        curves.iter().filter(|curve| curve.runtime_like && curve.model.is_some() && !curve.model_holds());
+    let bent: Vec<String> = bent.map(|curve| format!("{} in {}", curve.kernel, curve.precision)).collect();
+    if !bent.is_empty() {
+        notes.push(format!(
+            "no line explains these well, so that shapes between those measured are interpolated: {}",
+            bent.join(", ")
+        ));
+    }
+    curves
 }
 
-fn curve(precision: Precision, rows: &[&Row], notes: &mut Vec<String>) -> Option<Curve> {
+fn curve(precision: Precision, rows: &[&Row]) -> Option<Curve> {
     let kernel = rows.first()?.case.kernel;
     let Measures::Class { class, tile, runtime_like } = kernel.measures else { return None };
     let point = |row: &&Row| match row.case.size {
@@ -201,13 +212,6 @@ fn curve(precision: Precision, rows: &[&Row], notes: &mut Vec<String>) -> Option
         model_reason,
         points,
     };
-    if runtime_like && curve.model.is_some() && !curve.model_holds() {
-        notes.push(format!(
-            "no line explains {} in {precision} well: shapes that were not measured are taken between those \
-             that were",
-            curve.kernel
-        ));
-    }
     Some(curve)
 }
 

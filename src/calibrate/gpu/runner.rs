@@ -546,7 +546,7 @@ fn refused(error: wgpu::Error) -> RunError {
         wgpu::Error::OutOfMemory { .. } => RunError::OutOfMemory,
         wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
             // Drivers explain at length; the cause stands at the end.
-            let line = description.lines().map(str::trim).filter(|line| !line.is_empty()).next_back();
+            let line = description.lines().map(str::trim).rfind(|line| !line.is_empty());
             RunError::Refused(line.unwrap_or("it gives no reason").to_owned())
         }
     }
