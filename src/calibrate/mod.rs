@@ -12,6 +12,7 @@
 pub mod assemble;
 mod budget;
 pub mod clock;
+pub mod compare;
 pub mod consumption;
 pub mod energy;
 pub mod fit;

@@ -191,7 +191,7 @@ impl<'r> Sampler<'r> {
                 break;
             }
             let growth = if seconds > 0.0 { (target / seconds).min(GROWTH) } else { GROWTH };
-            let Some(larger) = grown(&sized, growth, 1) else { break };
+            let Some(larger) = grown(&sized, growth) else { break };
             if larger.case.size != sized.case.size {
                 self.prepare(&larger.case)?;
             }
@@ -266,9 +266,7 @@ impl<'r> Sampler<'r> {
 
     /// Time at twice the work over twice the time: from one run, or where that is off from some of both, anew.
     fn scaling(&mut self, sized: &Sized, once: &[f64], tolerance: f64) -> Result<f64, Fault> {
-        let Some(double) = grown(sized, 2.0, 2) else {
-            return Err(Fault::NoScaling("it takes no time at any size".to_owned()));
-        };
+        let double = doubled(sized);
         let by_turns = double.case.size != sized.case.size;
         let first = self.against(&double, by_turns, once, 1)?;
         if (first - 1.0).abs() <= tolerance {
@@ -403,26 +401,35 @@ fn turns(size: Size) -> Option<u32> {
     }
 }
 
-/// So many times the work: more turns where there are turns to be had, else more dispatches; up to `headroom`
-/// times the most that a sample has. `None` where it cannot grow.
-fn grown(sized: &Sized, factor: f64, headroom: u32) -> Option<Sized> {
+/// So many times the work: more turns where there are turns to be had, else more dispatches. `None` where it
+/// cannot grow.
+fn grown(sized: &Sized, factor: f64) -> Option<Sized> {
     let scale = |count: u32, most: u32| {
-        let most = most.saturating_mul(headroom);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and `most`")]
         let larger = (f64::from(count) * factor).round().clamp(1.0, f64::from(most)) as u32;
         Some(larger).filter(|larger| *larger > count)
     };
-    let mut larger = sized.clone();
-    if let Size::Chain { turns, .. } | Size::Bytes { turns, .. } = &mut larger.case.size
-        && sized.dispatches == 1
-        && let Some(more) = scale(*turns, MOST_TURNS)
-    {
-        *turns = more;
-        if larger.case.layout().is_some() {
-            return Some(larger);
-        }
-        larger = sized.clone();
+    let more_turns = turns(sized.case.size).and_then(|turns| scale(turns, MOST_TURNS));
+    let larger = more_turns.and_then(|turns| with_turns(sized, turns));
+    larger.or_else(|| {
+        let dispatches = scale(sized.dispatches, MOST_DISPATCHES)?;
+        Some(Sized { dispatches, ..sized.clone() })
+    })
+}
+
+/// Twice the work: of turns where there are any, as a compiler may have left the loop out.
+fn doubled(sized: &Sized) -> Sized {
+    let more_turns = turns(sized.case.size).and_then(|turns| turns.checked_mul(2));
+    let larger = more_turns.and_then(|turns| with_turns(sized, turns));
+    larger.unwrap_or_else(|| Sized { dispatches: sized.dispatches.saturating_mul(2), ..sized.clone() })
+}
+
+/// The same with so many turns, if the kernel runs that.
+fn with_turns(sized: &Sized, count: u32) -> Option<Sized> {
+    let mut other = sized.clone();
+    match &mut other.case.size {
+        Size::Chain { turns, .. } | Size::Bytes { turns, .. } => *turns = count,
+        Size::Intensity { .. } | Size::Shape(_) | Size::Empty => return None,
     }
-    larger.dispatches = scale(sized.dispatches, MOST_DISPATCHES)?;
-    Some(larger)
+    other.case.layout().is_some().then_some(other)
 }
