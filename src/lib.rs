@@ -55,6 +55,8 @@
 //! - What an open dimension is taken to be: `src/graph/bind.rs`.
 //! - A constant of the time or power model, with its origin: `src/predict/constants.rs`.
 //! - A device's figures, each with its source: `src/device/catalogue/`.
+//! - A kernel of the calibration: its file in `shaders/`, its row in `src/calibrate/kernels/`.
+//! - Which kernels a layer becomes: `src/predict/lowering.rs`.
 
 pub mod calibrate;
 pub mod cli;

@@ -55,11 +55,11 @@ pub struct Options {
 /// How long to measure.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 enum Preset {
-    /// Seconds: one or two sizes of each kernel
+    /// Ten seconds, a minute on a software adapter: a few sizes of each kernel
     Quick,
-    /// A minute or two: enough sizes for a curve of each class
+    /// A minute and a half, four on a software adapter: enough sizes for a curve of each class
     Standard,
-    /// Minutes: all sizes and configurations
+    /// Up to five minutes, fifteen on a software adapter: all sizes and configurations
     Full,
 }
 

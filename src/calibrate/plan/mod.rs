@@ -24,9 +24,9 @@ pub const VERSION: u32 = 1;
 pub enum Preset {
     /// At most 10 s on a GPU, a minute on a software adapter.
     Quick,
-    /// At most 90 s.
+    /// At most 90 s on a GPU, four minutes on a software adapter.
     Standard,
-    /// At most 5 minutes.
+    /// At most 5 minutes on a GPU, fifteen on a software adapter.
     Full,
 }
 
