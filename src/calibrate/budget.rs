@@ -42,8 +42,8 @@ pub(super) struct Budget {
     cases: u32,
     /// Whether shaders run on the CPU.
     software: bool,
-    /// Dispatches that a case takes at least: probe, samples, and twice the work.
-    dispatches: f64,
+    /// What the samples of a case take.
+    samples: f64,
 }
 
 impl Budget {
@@ -51,7 +51,14 @@ impl Budget {
         let samples = plan.sampling.at_least as f64;
         let seconds = plan.sampling.target.0 * (samples + 6.0);
         let (compile, case) = if plan.software { (0.25, 2.0 * seconds) } else { (0.03, seconds) };
-        Self { compile, case, compiles: 0, cases: 0, software: plan.software, dispatches: samples + 4.0 }
+        Self {
+            compile,
+            case,
+            compiles: 0,
+            cases: 0,
+            software: plan.software,
+            samples: plan.sampling.target.0 * samples,
+        }
     }
 
     /// What a measurement is expected to take.
@@ -72,7 +79,8 @@ impl Budget {
             Measurement::Time(Case { size: Size::Shape(shape), .. }) if self.software => {
                 let dispatch = shape.contraction_flops() / SOFTWARE_FLOPS_PER_SECOND
                     + shape.elements_moved() / SOFTWARE_ELEMENTS_PER_SECOND;
-                Seconds(dispatch * self.dispatches)
+                // It is prepared, probed, sampled, and run twice once more.
+                Seconds(4.0 * dispatch + self.samples.max(3.0 * dispatch))
             }
             _ => Seconds::ZERO,
         }

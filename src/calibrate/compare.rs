@@ -74,7 +74,9 @@ fn remarks(old: &Profile, new: &Profile) -> Vec<String> {
     let pairs = [
         ("adapter", &old.adapter.name, &new.adapter.name),
         ("driver", &old.adapter.driver_info, &new.adapter.driver_info),
+        ("backend", &old.adapter.backend, &new.adapter.backend),
         ("suite", &old.tool.suite, &new.tool.suite),
+        ("version of wgpu", &old.tool.wgpu, &new.tool.wgpu),
     ];
     for (what, old, new) in pairs {
         if old != new {
@@ -83,6 +85,9 @@ fn remarks(old: &Profile, new: &Profile) -> Vec<String> {
     }
     if old.settings.clock != new.settings.clock {
         remarks.push("the seconds are of another clock".to_owned());
+    }
+    if old.settings.shader_checks != new.settings.shader_checks {
+        remarks.push("only one has bounds checks in its shaders".to_owned());
     }
     remarks
 }
@@ -103,6 +108,18 @@ fn measurements(profile: &Profile) -> BTreeMap<(String, String), Stats> {
     for point in &profile.transfer {
         all.insert((point.id.clone(), crate::units::bytes(point.bytes)), point.stats);
     }
+    let launch = &profile.launch;
+    let started = [
+        ("launch.dispatch", launch.dispatch),
+        ("launch.pass", launch.pass),
+        ("launch.submit", launch.submit),
+        ("launch.round_trip", launch.round_trip),
+    ];
+    for (id, time) in started {
+        if let Some(time) = time {
+            all.insert((id.to_owned(), String::new()), of_slope(time));
+        }
+    }
     for curve in &profile.curves {
         for point in &curve.points {
             let size = format!("{} {}", curve.precision, point.shape);
@@ -117,4 +134,10 @@ fn of_each(per_second: f64, stats: Stats) -> Stats {
     let median = per_second.recip();
     let scaled = |time: Seconds| Seconds(median * (time / stats.median));
     Stats { min: scaled(stats.min), median: Seconds(median), mad: scaled(stats.mad), ..stats }
+}
+
+/// A slope keeps no samples: the least share that is no noise is all that it is held to.
+fn of_slope(time: Seconds) -> Stats {
+    let none = Seconds::ZERO;
+    Stats { samples: 1, dispatches: 1, min: time, median: time, mad: none, scaling: None, unstable: false }
 }

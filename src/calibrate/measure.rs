@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::budget::{Budget, Pipeline, pipeline};
 use super::clock::{Choice, Pair};
 use super::plan::{Direction, Launched, Measurement, Plan, Task};
-use super::sample::{Fault, Overhead, Sampler, Sized};
+use super::sample::{Fault, Sampler, Sized};
 use super::{Case, RunError, Runner, Work, stats};
 use crate::device::profile::{Clock, Stats, Unmeasured};
 use crate::units::Seconds;
@@ -17,10 +17,6 @@ pub use super::sample::Row;
 const CLOCK_PAIRS: usize = 5;
 /// The length of the runs that the clock is chosen by.
 const CLOCK_TARGET: Seconds = Seconds(0.020);
-/// Samples of the cost of a submission.
-const OVERHEAD_SAMPLES: usize = 9;
-/// Dispatches over which the cost of one is told.
-const OVERHEAD_DISPATCHES: u32 = 64;
 /// Samples of the sentinel, each time.
 const SENTINEL_SAMPLES: usize = 5;
 /// Turns of a task's expected time after which it makes do with what it has.
@@ -112,14 +108,8 @@ pub fn run(
     stop: &AtomicBool,
 ) -> Records {
     let began = runner.now();
-    let sampler = Sampler {
-        runner,
-        stop,
-        clock: clocks.asked.unwrap_or(Clock::HostSlope),
-        cores: clocks.cores,
-        sampling: plan.sampling,
-        overhead: Overhead::default(),
-    };
+    let clock = clocks.asked.unwrap_or(Clock::HostSlope);
+    let sampler = Sampler::new(runner, stop, clock, clocks.cores, plan.sampling);
     let mut run = Run {
         plan,
         sampler,
@@ -128,7 +118,7 @@ pub fn run(
         compiled: HashSet::new(),
         hung: HashSet::new(),
         records: Records {
-            clock: Choice::asked(clocks.asked.unwrap_or(Clock::HostSlope)),
+            clock: Choice::asked(clock),
             rows: vec![],
             launches: vec![],
             transfers: vec![],
@@ -189,7 +179,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Warms the adapter up, chooses the clock, and learns what starting work costs.
+    /// Warms the adapter up and chooses the clock.
     fn prologue(&mut self, asked: Option<Clock>) -> Result<(), Fault> {
         let sized = match &self.plan.sentinel {
             Some(case) => {
@@ -207,12 +197,8 @@ impl<'r> Run<'r> {
             (None, None) => None,
         };
         let choice = choice.unwrap_or_else(|| Choice::blind(self.plan.software));
-        self.sampler.clock = choice.clock;
+        self.sampler.read(choice.clock);
         self.records.clock = choice;
-        if let Some(empty) = &self.plan.empty {
-            let overhead = self.overhead(empty);
-            self.sampler.overhead = self.kept(overhead, "launch")?.unwrap_or_default();
-        }
         if let Some(case) = &self.plan.sentinel {
             let sized = self.sampler.size(case);
             self.sentinel = self.kept(sized, "sentinel")?;
@@ -222,15 +208,14 @@ impl<'r> Run<'r> {
 
     /// The sentinel at some 20 ms by the host's clock, on a warm adapter.
     fn sized_for_clocks(&mut self, case: &Case) -> Result<Sized, Fault> {
-        let (clock, target) = (self.sampler.clock, self.sampler.sampling.target);
-        self.sampler.clock = Clock::HostSlope;
+        let target = self.sampler.sampling.target;
+        self.sampler.read(Clock::HostSlope);
         self.sampler.sampling.target = CLOCK_TARGET;
         let sized = self.sampler.size(case);
         let warmed = sized.and_then(|sized| {
             self.sampler.warm_up(&sized, self.plan.sampling.busy)?;
             Ok(sized)
         });
-        self.sampler.clock = clock;
         self.sampler.sampling.target = target;
         warmed
     }
@@ -250,22 +235,6 @@ impl<'r> Run<'r> {
             });
         }
         Ok(Choice::hardware(&pairs))
-    }
-
-    /// One dispatch of nothing and many of them: the slope is a dispatch, the rest the submission.
-    fn overhead(&mut self, empty: &Case) -> Result<Overhead, Fault> {
-        self.sampler.prepare(empty)?;
-        self.sampler.run(Work::Dispatches(OVERHEAD_DISPATCHES))?;
-        let mut medians = vec![];
-        for count in [1, OVERHEAD_DISPATCHES, 2 * OVERHEAD_DISPATCHES] {
-            let samples: Vec<f64> = (0..OVERHEAD_SAMPLES)
-                .map(|_| self.sampler.raw(Work::Dispatches(count)))
-                .collect::<Result<_, _>>()?;
-            medians.extend(stats::median(&samples));
-        }
-        let [single, many, twice] = medians.as_slice() else { return Ok(Overhead::default()) };
-        let dispatch = ((twice - many) / f64::from(OVERHEAD_DISPATCHES)).clamp(0.0, *single);
-        Ok(Overhead { submission: single - dispatch, dispatch })
     }
 
     /// Everything in its order, the sentinel at the start, in the middle and at the end.

@@ -1,10 +1,12 @@
 //! One case: sized, warmed up, sampled, and held to scale with its work.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::kernels::MOST_TURNS;
 use super::plan::{Sampling, Search};
-use super::{Case, Configuration, RunError, Runner, Sample, Size, Work, stats};
+use super::{Case, Configuration, RunError, Runner, Sample, Size, Work, ladder, stats};
+use crate::device::kernel::KernelShape;
 use crate::device::profile::{Clock, Stats};
 use crate::units::Seconds;
 
@@ -20,6 +22,8 @@ const MOST_DISPATCHES: u32 = 4096;
 const MOST_WARMING: usize = 10;
 /// Samples that a case without time left still gets.
 const FEWEST: usize = 3;
+/// Dispatches more than one over which the cost of starting is told.
+const LEAST_DISPATCHES: u32 = 8;
 /// Samples of each configuration in a search.
 const SEARCHED: usize = 3;
 /// Relative standard error at which sampling ends.
@@ -48,13 +52,15 @@ impl From<RunError> for Fault {
     }
 }
 
-/// Cost of starting work, taken off every sample of the clocks that see it.
+/// What starting a pipeline costs, taken off every sample of the clocks that see it.
+///
+/// It is the pipeline's own: Mesa's software rasteriser fetches the compiled shader anew for each submission.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Overhead {
-    /// A submission of nothing, and the wait for it.
-    pub submission: f64,
-    /// One dispatch of nothing.
-    pub dispatch: f64,
+struct Overhead {
+    /// A submission, and the wait for it.
+    submission: f64,
+    /// One dispatch that has next to nothing to do.
+    dispatch: f64,
 }
 
 /// A case that was measured.
@@ -79,13 +85,29 @@ pub(super) struct Sized {
 pub(super) struct Sampler<'r> {
     pub runner: &'r mut dyn Runner,
     pub stop: &'r AtomicBool,
-    pub clock: Clock,
+    clock: Clock,
     pub cores: u32,
     pub sampling: Sampling,
-    pub overhead: Overhead,
+    overheads: HashMap<(&'static str, Configuration), Overhead>,
 }
 
-impl Sampler<'_> {
+impl<'r> Sampler<'r> {
+    pub fn new(
+        runner: &'r mut dyn Runner,
+        stop: &'r AtomicBool,
+        clock: Clock,
+        cores: u32,
+        sampling: Sampling,
+    ) -> Self {
+        Self { runner, stop, clock, cores, sampling, overheads: HashMap::new() }
+    }
+
+    /// Reads another clock from here on; what the old one said of starting work is forgotten.
+    pub fn read(&mut self, clock: Clock) {
+        self.clock = clock;
+        self.overheads.clear();
+    }
+
     /// Runs once, unless stopped.
     pub fn run(&mut self, work: Work) -> Result<Sample, Fault> {
         if self.stop.load(Ordering::Relaxed) {
@@ -120,9 +142,34 @@ impl Sampler<'_> {
         if self.clock == Clock::Timestamp {
             return Ok(seconds);
         }
+        let pipeline = (sized.case.kernel.id, sized.case.configuration.clone());
+        let Overhead { submission, dispatch } = self.overheads.get(&pipeline).copied().unwrap_or_default();
         // Of loops within a kernel the dispatch is a cost too; of kernels of models it is a part.
-        let dispatch = if turns(sized.case.size).is_some() { self.overhead.dispatch } else { 0.0 };
-        Ok(seconds - self.overhead.submission - dispatch * f64::from(sized.dispatches))
+        let dispatch = if turns(sized.case.size).is_some() { dispatch } else { 0.0 };
+        Ok(seconds - submission - dispatch * f64::from(sized.dispatches))
+    }
+
+    /// Learns what starting the pipeline of a case costs, the first time it is used: one dispatch of the least
+    /// work, and the slope to several.
+    fn learn_overhead(&mut self, case: &Case) -> Result<(), Fault> {
+        let pipeline = (case.kernel.id, case.configuration.clone());
+        if self.clock == Clock::Timestamp || self.overheads.contains_key(&pipeline) {
+            return Ok(());
+        }
+        let Some(least) = least(case) else { return Ok(()) };
+        self.prepare(&least)?;
+        self.raw(Work::Dispatches(1))?;
+        let mut medians = vec![];
+        for count in [1, 1 + LEAST_DISPATCHES] {
+            let samples: Result<Vec<f64>, Fault> =
+                (0..FEWEST).map(|_| self.raw(Work::Dispatches(count))).collect();
+            medians.extend(stats::median(&samples?));
+        }
+        if let [one, several] = *medians.as_slice() {
+            let dispatch = ((several - one) / f64::from(LEAST_DISPATCHES)).clamp(0.0, one.max(0.0));
+            self.overheads.insert(pipeline, Overhead { submission: one - dispatch, dispatch });
+        }
+        Ok(())
     }
 
     fn now(&self) -> f64 {
@@ -135,6 +182,7 @@ impl Sampler<'_> {
     /// one, in which drivers compile, is the runner's.
     pub fn size(&mut self, case: &Case) -> Result<Sized, Fault> {
         let target = self.sampling.target.0;
+        self.learn_overhead(case)?;
         let mut sized = Sized { case: case.clone(), dispatches: 1 };
         self.prepare(&sized.case)?;
         for _ in 0..PROBES {
@@ -143,7 +191,7 @@ impl Sampler<'_> {
                 break;
             }
             let growth = if seconds > 0.0 { (target / seconds).min(GROWTH) } else { GROWTH };
-            let Some(larger) = grown(&sized, growth, 1) else { break };
+            let Some(larger) = grown(&sized, growth) else { break };
             if larger.case.size != sized.case.size {
                 self.prepare(&larger.case)?;
             }
@@ -172,15 +220,19 @@ impl Sampler<'_> {
         }
     }
 
-    /// Samples until the mean is known to 1 %, or there are enough, or the time is up.
+    /// Samples until the mean is known to 1 % from enough of them, or they took long enough, or the time is up.
     fn samples(&mut self, sized: &Sized, share: Seconds) -> Result<Vec<f64>, Fault> {
         let until = self.now() + share.0;
         let mut samples = self.warm_up(sized, Seconds::ZERO)?;
         loop {
             let precise = stats::relative_standard_error(&samples).is_some_and(|error| error < PRECISE);
-            let enough = samples.len() >= self.sampling.at_least;
+            // A long dispatch averages over more of its own noise than a short sample does.
+            let worked: f64 = samples.iter().sum();
+            let enough = samples.len() >= self.sampling.at_least
+                || worked >= self.sampling.target.0 * self.sampling.at_least as f64;
             let late = self.now() > until && samples.len() >= FEWEST;
-            if (enough && precise) || samples.len() >= self.sampling.at_most || late {
+            let long = worked >= self.sampling.target.0 * self.sampling.at_most as f64;
+            if (enough && precise) || samples.len() >= self.sampling.at_most || long || late {
                 return Ok(samples);
             }
             samples.push(self.seconds(sized)?);
@@ -214,9 +266,7 @@ impl Sampler<'_> {
 
     /// Time at twice the work over twice the time: from one run, or where that is off from some of both, anew.
     fn scaling(&mut self, sized: &Sized, once: &[f64], tolerance: f64) -> Result<f64, Fault> {
-        let Some(double) = grown(sized, 2.0, 2) else {
-            return Err(Fault::NoScaling("it takes no time at any size".to_owned()));
-        };
+        let double = doubled(sized);
         let by_turns = double.case.size != sized.case.size;
         let first = self.against(&double, by_turns, once, 1)?;
         if (first - 1.0).abs() <= tolerance {
@@ -320,6 +370,29 @@ fn with(base: &Configuration, name: &str, value: &'static str) -> Configuration 
     Configuration(settings.collect())
 }
 
+/// The least work that the pipeline of a case does.
+fn least(case: &Case) -> Option<Case> {
+    let doubling = |from: u64| (0..16).map(move |place| from << place);
+    let sizes: Vec<Size> = match case.size {
+        Size::Chain { .. } => vec![Size::Chain { invocations: 1, turns: 1 }],
+        Size::Bytes { .. } => {
+            doubling(4 << 10).map(|working_set| Size::Bytes { working_set, turns: 1 }).collect()
+        }
+        Size::Intensity { flops_per_element, .. } => {
+            doubling(256).map(|elements| Size::Intensity { elements, flops_per_element }).collect()
+        }
+        Size::Shape(shape) => {
+            let mut shapes = ladder::shapes(shape.class(), case.kernel.id, true);
+            let work = |shape: &KernelShape| shape.contraction_flops() + shape.elements_moved();
+            shapes.sort_by(|a, b| work(a).total_cmp(&work(b)));
+            shapes.into_iter().map(Size::Shape).collect()
+        }
+        Size::Empty => vec![],
+    };
+    let cases = sizes.into_iter().map(|size| Case { size, ..case.clone() });
+    cases.into_iter().find(|case| case.layout().is_some())
+}
+
 /// The loop count of a size that has one.
 fn turns(size: Size) -> Option<u32> {
     match size {
@@ -328,26 +401,35 @@ fn turns(size: Size) -> Option<u32> {
     }
 }
 
-/// So many times the work: more turns where there are turns to be had, else more dispatches; up to `headroom`
-/// times the most that a sample has. `None` where it cannot grow.
-fn grown(sized: &Sized, factor: f64, headroom: u32) -> Option<Sized> {
+/// So many times the work: more turns where there are turns to be had, else more dispatches. `None` where it
+/// cannot grow.
+fn grown(sized: &Sized, factor: f64) -> Option<Sized> {
     let scale = |count: u32, most: u32| {
-        let most = most.saturating_mul(headroom);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and `most`")]
         let larger = (f64::from(count) * factor).round().clamp(1.0, f64::from(most)) as u32;
         Some(larger).filter(|larger| *larger > count)
     };
-    let mut larger = sized.clone();
-    if let Size::Chain { turns, .. } | Size::Bytes { turns, .. } = &mut larger.case.size
-        && sized.dispatches == 1
-        && let Some(more) = scale(*turns, MOST_TURNS)
-    {
-        *turns = more;
-        if larger.case.layout().is_some() {
-            return Some(larger);
-        }
-        larger = sized.clone();
+    let more_turns = turns(sized.case.size).and_then(|turns| scale(turns, MOST_TURNS));
+    let larger = more_turns.and_then(|turns| with_turns(sized, turns));
+    larger.or_else(|| {
+        let dispatches = scale(sized.dispatches, MOST_DISPATCHES)?;
+        Some(Sized { dispatches, ..sized.clone() })
+    })
+}
+
+/// Twice the work: of turns where there are any, as a compiler may have left the loop out.
+fn doubled(sized: &Sized) -> Sized {
+    let more_turns = turns(sized.case.size).and_then(|turns| turns.checked_mul(2));
+    let larger = more_turns.and_then(|turns| with_turns(sized, turns));
+    larger.unwrap_or_else(|| Sized { dispatches: sized.dispatches.saturating_mul(2), ..sized.clone() })
+}
+
+/// The same with so many turns, if the kernel runs that.
+fn with_turns(sized: &Sized, count: u32) -> Option<Sized> {
+    let mut other = sized.clone();
+    match &mut other.case.size {
+        Size::Chain { turns, .. } | Size::Bytes { turns, .. } => *turns = count,
+        Size::Intensity { .. } | Size::Shape(_) | Size::Empty => return None,
     }
-    larger.dispatches = scale(sized.dispatches, MOST_DISPATCHES)?;
-    Some(larger)
+    other.case.layout().is_some().then_some(other)
 }

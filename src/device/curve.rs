@@ -204,3 +204,91 @@ pub enum Origin {
     /// From the nearest points, where no model holds.
     Interpolated,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TILE: Tile = Tile { rows: 1, cols: 64, depth: 1 };
+
+    fn stats(seconds: f64) -> Stats {
+        let time = Seconds(seconds);
+        Stats {
+            samples: 1,
+            dispatches: 1,
+            min: time,
+            median: time,
+            mad: Seconds(0.1 * seconds),
+            scaling: None,
+            unstable: false,
+        }
+    }
+
+    /// Copies of 2^10, 2^14 and 2^18 elements at a microsecond and a nanosecond an element.
+    fn curve(residual: Option<[f64; 2]>) -> Curve {
+        let point = |elements: u64| CurvePoint {
+            shape: KernelShape::Copy { elements },
+            stats: stats(1e-6 + 1e-9 * elements as f64),
+        };
+        let model = residual.map(|[p10, p90]| CurveModel {
+            start: Seconds(1e-6),
+            steps_per_second: Some(1e9),
+            half_workgroups: 0.0,
+            bandwidth: None,
+            residual: Residual { p10, p50: 1.0, p90, median_error: 0.1, points: 3 },
+        });
+        Curve {
+            class: KernelClass::Copy,
+            precision: Precision::Fp32,
+            kernel: "copy.concat".to_owned(),
+            runtime_like: true,
+            tile: TILE,
+            model,
+            model_reason: None,
+            points: [10, 14, 18].map(|power| point(1 << power)).to_vec(),
+        }
+    }
+
+    fn time(curve: &Curve, elements: u64) -> CurveTime {
+        curve.time(&KernelShape::Copy { elements }).unwrap()
+    }
+
+    #[test]
+    fn a_measured_shape_takes_what_was_measured() {
+        let found = time(&curve(Some([0.9, 1.1])), 1 << 14);
+        assert_eq!(found.origin, Origin::Measured);
+        assert_eq!(found.value, Seconds(1e-6 + 1e-9 * 16_384.0));
+        // 1.2816 · 1.4826 · 10 % on either side.
+        assert!((found.high / found.value - 1.19).abs() < 1e-4);
+        assert!((found.low / found.value - 0.81).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_model_that_holds_tells_the_others_and_its_residual_the_interval() {
+        let found = time(&curve(Some([0.9, 1.2])), 1 << 16);
+        assert_eq!(found.origin, Origin::Modelled);
+        assert!((found.value.0 / (1e-6 + 1e-9 * 65_536.0) - 1.0).abs() < 1e-9);
+        assert!(
+            (found.low / found.value - 0.9).abs() < 1e-9 && (found.high / found.value - 1.2).abs() < 1e-9
+        );
+    }
+
+    #[test]
+    fn where_none_holds_the_nearest_points_do() {
+        for residual in [None, Some([0.5, 1.1]), Some([0.9, 1.6])] {
+            let found = time(&curve(residual), 1 << 16);
+            assert_eq!(found.origin, Origin::Interpolated);
+            let truth = 1e-6 + 1e-9 * 65_536.0;
+            assert!((found.value.0 / truth - 1.0).abs() < 0.2, "{found:?}");
+            assert!(found.low.0 <= truth && truth <= found.high.0, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_curve_of_nothing_tells_nothing() {
+        let empty = Curve { points: vec![], ..curve(None) };
+        assert_eq!(empty.time(&KernelShape::Copy { elements: 5 }), None);
+        let line = Curve { points: vec![], ..curve(Some([0.1, 9.0])) };
+        assert_eq!(time(&line, 5).origin, Origin::Modelled, "a poor line is better than nothing");
+    }
+}

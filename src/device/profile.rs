@@ -403,6 +403,13 @@ impl Profile {
         for bandwidth in &self.bandwidth {
             positive(format!("the rate of {}", bandwidth.id), bandwidth.rate.0)?;
         }
+        for transfer in &self.transfer {
+            positive(format!("the rate of {}", transfer.id), transfer.rate.0)?;
+        }
+        for point in &self.intensity {
+            positive("the rate of an intensity".to_owned(), point.rate.0)?;
+            positive("the bandwidth of an intensity".to_owned(), point.bandwidth.0)?;
+        }
         for curve in &self.curves {
             for point in &curve.points {
                 positive(format!("a time of {}", curve.kernel), point.stats.median.0)?;

@@ -39,9 +39,9 @@ enum Role {
 fn shapes(preset: Preset, class: KernelClass, role: Role) -> usize {
     let dense = matches!(class, KernelClass::Matmul | KernelClass::Conv);
     let [of_dense, of_others] = match (preset, role) {
-        (Preset::Quick, Role::Runtime) => [8, 6],
-        (Preset::Quick, Role::Variant) => [3, 3],
-        (Preset::Quick, Role::Half) => [5, 5],
+        (Preset::Quick, Role::Runtime) => [7, 5],
+        (Preset::Quick, Role::Variant) => [2, 2],
+        (Preset::Quick, Role::Half) => [4, 4],
         (Preset::Standard, Role::Runtime) => [14, 9],
         (Preset::Standard, Role::Variant | Role::Half) => [6, 6],
         (Preset::Full, Role::Runtime) => [usize::MAX, usize::MAX],
@@ -177,15 +177,25 @@ impl<'a> Draft<'a> {
         let peak = matches!(kernel.measures, Measures::Peak(_));
         let plain = kernel.measures == Measures::Peak(Some(Precision::Fp32)) && kernel.needs.is_empty();
         // The first configuration is the likeliest, and the peak of FP32 is what most is held against.
-        let most = match self.preset {
-            Preset::Quick if plain => 5,
-            Preset::Quick => 1,
-            Preset::Standard if peak => usize::MAX,
-            Preset::Standard => 2,
-            Preset::Full => usize::MAX,
+        let most = match (self.preset, self.software) {
+            (Preset::Quick, _) => {
+                if plain {
+                    5
+                } else {
+                    1
+                }
+            }
+            (Preset::Standard, true) => {
+                if plain {
+                    8
+                } else {
+                    2
+                }
+            }
+            _ => usize::MAX,
         };
         let size = Size::Chain { invocations: self.invocations(), turns: 1 };
-        let exhaustive = self.preset == Preset::Full && peak;
+        let exhaustive = self.preset == Preset::Full && peak && !self.software;
         let search = Search { kernel, configurations, size, most, exhaustive };
         self.group(1, 0, vec![Measurement::Search(search)]);
     }
@@ -286,16 +296,16 @@ impl<'a> Draft<'a> {
         let asked = self.of_models(models, &mut tasks);
         let mut random = fastrand::Rng::with_seed(seed);
         random.shuffle(&mut tasks);
-        let each = self.preset.sampling(self.software).target
-            * (2.0 * self.preset.sampling(self.software).at_least as f64);
+        let sampling = self.preset.sampling(self.software);
+        let around = if self.software { 0.5 } else { 0.05 };
+        let each = sampling.target * (2.0 * sampling.at_least as f64) + Seconds(around);
         Plan {
             preset: self.preset,
             seed,
             software: self.software,
-            budget: self.preset.budget(self.software) + (each + Seconds(0.1)) * asked as f64,
-            sampling: self.preset.sampling(self.software),
+            budget: self.preset.budget(self.software) + each * asked as f64,
+            sampling,
             sentinel: self.sentinel(),
-            empty: self.empty(),
             tasks,
             unmeasured: self.unmeasured,
         }
@@ -343,17 +353,6 @@ impl<'a> Draft<'a> {
         let configuration = self.allowed(kernel).into_iter().next()?;
         let size = Size::Chain { invocations: self.invocations(), turns: 1 };
         Some(Case { kernel, configuration, size }).filter(|case| case.layout().is_some())
-    }
-
-    /// What does least: the kernel of the launch row, or the sentinel's with one workgroup.
-    fn empty(&self) -> Option<Case> {
-        let launched = kernels::all().find(|kernel| kernel.measures == Measures::Launch);
-        let of_row = launched.and_then(|kernel| {
-            let configuration = self.allowed(kernel).into_iter().next()?;
-            Some(Case { kernel, configuration, size: Size::Empty }).filter(|case| case.layout().is_some())
-        });
-        let smallest = Size::Chain { invocations: 1, turns: 1 };
-        of_row.or_else(|| self.sentinel().map(|sentinel| Case { size: smallest, ..sentinel }))
     }
 }
 

@@ -60,7 +60,7 @@ impl Preset {
     fn sampling(self, software: bool) -> Sampling {
         let (target, at_least, at_most) = match self {
             Self::Quick if software => (0.010, 5, 10),
-            Self::Quick => (0.006, 5, 20),
+            Self::Quick => (0.005, 5, 20),
             Self::Standard if software => (0.010, 5, 20),
             Self::Standard => (0.015, 15, 60),
             Self::Full => (0.020, 15, 200),
@@ -123,8 +123,6 @@ pub struct Plan {
     pub sampling: Sampling,
     /// What tells at the start, in the middle and at the end whether the machine holds still.
     pub sentinel: Option<Case>,
-    /// What is timed to know the cost of a submission.
-    pub empty: Option<Case>,
     /// The rest, shuffled.
     pub tasks: Vec<Task>,
     /// What is not even tried, and why.
