@@ -87,6 +87,20 @@ fn the_peak_of_the_adapter_is_found_under_noise() {
 }
 
 #[test]
+fn a_neighbour_that_comes_and_goes_is_not_measured() {
+    let figures = |neighbour: f64| {
+        let mut mock = Mock::software(1);
+        mock.neighbour = neighbour;
+        profile(&plan(Preset::Standard, &mock), &mut mock)
+    };
+    let (alone, disturbed) = (figures(1.0), figures(1.5));
+    let slowed = compare(&alone, &disturbed).changes.iter().filter(|row| row.ratio() > 1.2).count();
+    let all = compare(&alone, &disturbed).changes.len();
+    // A look is within its 40 % of the time with probability 0.4: three looks are with 0.064.
+    assert!(slowed * 10 < all, "{slowed} of {all}");
+}
+
+#[test]
 fn the_time_of_a_shape_that_was_not_measured_is_that_of_its_curve() {
     let mut errors = vec![];
     for seed in 1..6 {

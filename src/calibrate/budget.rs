@@ -73,6 +73,11 @@ impl Budget {
         Seconds(case * (1.0 + tries / 3.0) + self.compile * fresh)
     }
 
+    /// What it takes to measure again what was measured.
+    pub fn look(&self) -> Seconds {
+        Seconds(self.case)
+    }
+
     /// What a case takes whose one dispatch is longer than a sample; 0 on adapters that have none such.
     fn of_large(&self, measurement: &Measurement) -> Seconds {
         match measurement {

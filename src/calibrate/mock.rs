@@ -51,6 +51,8 @@ pub struct Mock {
     pub noise: f64,
     /// Time grows by this share with each second.
     pub slower_each_second: f64,
+    /// In four of every ten seconds a neighbour stretches the time of everything by this.
+    pub neighbour: f64,
     /// The timestamps.
     pub stamps: Stamps,
     /// Threads that shaders keep busy; 0 where the system tells no CPU time.
@@ -90,6 +92,7 @@ impl Mock {
             prepare: 0.002,
             noise: 0.005,
             slower_each_second: 0.0,
+            neighbour: 1.0,
             stamps: Stamps::Times(1.0),
             threads: 1,
             load: 1.0,
@@ -173,7 +176,8 @@ impl Mock {
         // Box and Muller's way from uniform numbers to a normal one.
         let radius = (-2.0 * (1.0 - self.random.f64()).ln()).sqrt();
         let normal = radius * (std::f64::consts::TAU * self.random.f64()).cos();
-        (self.noise * normal).exp() * (1.0 + self.slower_each_second * self.clock)
+        let disturbed = if self.clock % 10.0 < 4.0 { self.neighbour } else { 1.0 };
+        (self.noise * normal).exp() * (1.0 + self.slower_each_second * self.clock) * disturbed
     }
 
     fn failure(&self, id: &str) -> Option<RunError> {

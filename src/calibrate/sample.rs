@@ -247,10 +247,7 @@ impl<'r> Sampler<'r> {
 
     fn measure_sized(&mut self, sized: &Sized, share: Seconds) -> Result<Row, Fault> {
         let samples = self.samples(sized, share)?;
-        let each: Vec<f64> = samples.iter().map(|seconds| seconds / f64::from(sized.dispatches)).collect();
-        let Some(mut stats) = stats::summary(&each, sized.dispatches) else {
-            return Err(Fault::NoScaling("it takes no longer than doing nothing".to_owned()));
-        };
+        let mut stats = summary(sized, &samples)?;
         let tolerance = SCALES.max(SCALES_DEVIATIONS * (stats.mad / stats.median));
         let ratio = self.scaling(sized, &samples, tolerance)?;
         if (ratio - 1.0).abs() > REFUSED.max(tolerance) {
@@ -262,6 +259,30 @@ impl<'r> Sampler<'r> {
         stats.scaling = Some(ratio);
         stats.unstable = (ratio - 1.0).abs() > tolerance;
         Ok(Row { case: sized.case.clone(), stats, tried: 1 })
+    }
+
+    /// Measures a row once more; the one of lower median is kept, and the least of both. Whether its time
+    /// follows its work is asked again only where it did not.
+    pub fn again(&mut self, row: &Row, share: Seconds) -> Result<Row, Fault> {
+        let sized = Sized { case: row.case.clone(), dispatches: row.stats.dispatches };
+        self.prepare(&sized.case)?;
+        let found = if row.stats.unstable {
+            self.measure_sized(&sized, share)?.stats
+        } else {
+            let samples = self.samples(&sized, share)?;
+            Stats { scaling: row.stats.scaling, ..summary(&sized, &samples)? }
+        };
+        let least = if found.min.0 < row.stats.min.0 { found.min } else { row.stats.min };
+        let steadier = row.stats.unstable && !found.unstable;
+        let quieter = found.median.0 < row.stats.median.0;
+        let kept = if steadier || quieter { found } else { row.stats };
+        Ok(Row { stats: Stats { min: least, ..kept }, ..row.clone() })
+    }
+
+    /// What a row takes at most to be measured again, its share of time aside.
+    pub fn longest(&self, row: &Row) -> f64 {
+        let one = row.stats.median.0 * f64::from(row.stats.dispatches);
+        one * (MOST_WARMING + 2 * FEWEST) as f64
     }
 
     /// Time at twice the work over twice the time: from one run, or where that is off from some of both, anew.
@@ -363,6 +384,13 @@ struct Tries {
     tried: usize,
     best: Option<(Sized, f64)>,
     first_fault: Option<Fault>,
+}
+
+/// Samples of a sized case as those of one dispatch.
+fn summary(sized: &Sized, samples: &[f64]) -> Result<Stats, Fault> {
+    let each: Vec<f64> = samples.iter().map(|seconds| seconds / f64::from(sized.dispatches)).collect();
+    stats::summary(&each, sized.dispatches)
+        .ok_or_else(|| Fault::NoScaling("it takes no longer than doing nothing".to_owned()))
 }
 
 fn with(base: &Configuration, name: &str, value: &'static str) -> Configuration {
