@@ -11,7 +11,7 @@ mod rollup;
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::graph::{Trips, TypedGraph, TypedNode, ValueId};
+use crate::graph::{Source, Trips, TypedGraph, TypedNode, ValueId};
 use crate::ops::{Bytes, Confidence, Costed, Counts, Moved, Node, OpError, Operator, Rule, Traffic, counts};
 use crate::tensor::{ElementType, Type};
 
@@ -42,6 +42,9 @@ pub struct LayerCost {
     pub operator: &'static str,
     /// Operator-set domain of its operator; empty for ai.onnx.
     pub domain: &'static str,
+    /// Elements of each operand that a folded DequantizeLinear makes of stored weights, in the order of the
+    /// inputs. Some runtimes do not fold it, and repeat it in each run.
+    pub dequantized: Vec<u64>,
 }
 
 /// A node whose cost is not known.
@@ -185,6 +188,17 @@ fn layer(graph: &TypedGraph, node: &TypedNode) -> Result<LayerCost, String> {
     graph.view(node, |view| costed(graph, node, view, rules, &outputs)).map_err(|error| error.to_string())
 }
 
+/// Elements of the operands of a node that are made by a folded DequantizeLinear.
+fn dequantized(graph: &TypedGraph, node: &TypedNode) -> Vec<u64> {
+    let elements = |id: &ValueId| {
+        let value = graph.values.get(*id).filter(|value| value.constant)?;
+        let Source::Node(maker) = value.source else { return None };
+        let maker = graph.nodes.get(maker)?.operator?;
+        value.ty.tensor().filter(|_| maker.name == "DequantizeLinear")?.elements().exact()
+    };
+    node.inputs.iter().flatten().filter_map(elements).collect()
+}
+
 fn costed(
     graph: &TypedGraph,
     node: &TypedNode,
@@ -221,6 +235,7 @@ fn costed(
         form,
         operator: node.operator.map_or("", |operator| operator.name),
         domain: node.operator.map_or("", |operator| operator.domain),
+        dequantized: dequantized(graph, node),
         ..LayerCost::default()
     };
     let Some(moved) = moved else { return Ok(cost) };

@@ -99,6 +99,7 @@ impl LayerCost {
             form: Form::Absent,
             operator: "",
             domain: "",
+            dequantized: vec![],
         })
     }
 

@@ -133,17 +133,19 @@ impl Curve {
         Some(CurveTime { value, low: value * p10, high: value * p90, origin: Origin::Modelled })
     }
 
-    /// Between the nearest points: the logarithm of their time for each step and byte, the nearer the heavier.
-    /// The shares of a shape in work and in bytes scale alike, by the geometric mean of the two. The interval
-    /// spans the points, and [`MOST_ERROR`] at least.
+    /// Between the nearest points: the logarithm of their time over what the model says of them, the nearer the
+    /// heavier. A model that misses its points by more than is to be trusted still tells how time grows with the
+    /// shape, also beyond the points. Without a model, time is taken to grow as the geometric mean of work and
+    /// bytes. The interval spans the points, and [`MOST_ERROR`] at least.
     fn interpolated(&self, shape: &KernelShape) -> Option<CurveTime> {
         let of = |shape: &KernelShape| {
             let [_, work, spread, bytes] = features(shape, self.tile, self.precision);
             [work, work / spread.max(1.0), bytes].map(|feature| feature.max(1.0).ln())
         };
-        let scale = |place: [f64; 3]| {
-            let [work, _, bytes] = place;
-            (work + bytes) / 2.0
+        let scale = |shape: &KernelShape| {
+            let [work, _, bytes] = of(shape);
+            let modelled = self.model.map(|model| model.time(shape, self.tile, self.precision).0.ln());
+            modelled.filter(|time| time.is_finite()).unwrap_or((work + bytes) / 2.0)
         };
         let here = of(shape);
         let mut near: Vec<(f64, f64)> = self
@@ -152,7 +154,7 @@ impl Curve {
             .map(|point| {
                 let there = of(&point.shape);
                 let squared: f64 = here.iter().zip(there).map(|(a, b)| (a - b).powi(2)).sum();
-                (squared, point.stats.median.0.ln() - scale(there))
+                (squared, point.stats.median.0.ln() - scale(&point.shape))
             })
             .filter(|(squared, each)| squared.is_finite() && each.is_finite())
             .collect();
@@ -165,7 +167,7 @@ impl Curve {
         let (low, high) =
             (bounds.clone().fold(f64::INFINITY, f64::min), bounds.fold(f64::NEG_INFINITY, f64::max));
         let each = (weights > 0.0).then(|| sum / weights)?;
-        let time = |each: f64| Seconds((each + scale(here)).exp());
+        let time = |each: f64| Seconds((each + scale(shape)).exp());
         let reach = MOST_ERROR.ln_1p();
         Some(CurveTime {
             value: time(each),
@@ -282,6 +284,21 @@ mod tests {
             assert!((found.value.0 / truth - 1.0).abs() < 0.2, "{found:?}");
             assert!(found.low.0 <= truth && truth <= found.high.0, "{found:?}");
         }
+    }
+
+    #[test]
+    fn beyond_the_points_time_grows_as_the_model_says_also_where_it_misses_them() {
+        let mut curve = curve(Some([1.9, 2.1]));
+        // Half of what was measured, everywhere.
+        curve.model = curve.model.map(|model| CurveModel {
+            start: Seconds(0.5e-6),
+            steps_per_second: Some(2e9),
+            ..model
+        });
+        let found = time(&curve, 1 << 24);
+        assert_eq!(found.origin, Origin::Interpolated);
+        let truth = 1e-6 + 1e-9 * 16_777_216.0;
+        assert!((found.value.0 / truth - 1.0).abs() < 1e-9, "{found:?}");
     }
 
     #[test]

@@ -298,7 +298,8 @@ impl KernelShape {
             Self::Reduce { rows, cols } | Self::Softmax { rows, cols } | Self::Normalize { rows, cols } => {
                 of(1, rows, 1, cols as f64)
             }
-            Self::Gather { rows, cols } => of(1, rows, cols, 1.0),
+            // An invocation for each element, of whichever row.
+            Self::Gather { rows, cols } => of(1, 1, rows.saturating_mul(cols), 1.0),
             Self::Pool { outputs, window } => of(1, 1, outputs, window as f64),
         }
     }
@@ -480,6 +481,13 @@ impl fmt::Display for KernelShape {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_of_one_element_fill_a_workgroup_together() {
+        let tile = Tile { rows: 1, cols: 64, depth: 1 };
+        let extents = KernelShape::Gather { rows: 100, cols: 1 }.extents();
+        assert_eq!((extents.padded(tile), extents.workgroups(tile)), (128.0, 2.0));
+    }
 
     #[test]
     fn a_permutation_is_the_swap_that_is_left_when_neighbours_count_as_one() {

@@ -5,7 +5,7 @@
 //! was measured at exactly its shape, else what the model of its curve says.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::lowering::{Kernel, Lowered, lower};
 use super::precision::{self, Factors, Storage};
@@ -123,6 +123,10 @@ struct Timed {
     /// As shares of the time: to the 10th and to the 90th percentile.
     below: f64,
     above: f64,
+    /// Whether its class has no curve: its bytes take as long as a copy of them.
+    unmeasured: bool,
+    /// Whether the kernel most like the runtime's has no curve, and another of its class is taken.
+    stand_in: bool,
 }
 
 /// What the estimate takes from a profile.
@@ -183,8 +187,11 @@ impl<'p> Measured<'p> {
         };
         let alike =
             || of_class().filter(|curve| curve.runtime_like).find_map(|curve| Self::by(curve, &kernel.shape));
-        let timed = match kernel.names().find_map(named).or_else(alike) {
+        let timed = match kernel.names().next().and_then(named) {
             Some(timed) => timed,
+            None if let Some(timed) = kernel.names().find_map(named).or_else(alike) => {
+                Timed { stand_in: true, ..timed }
+            }
             None if kernel.shape.contraction_flops() > 0.0 => {
                 return Err(PredictError::NoCurve { device: self.device.id.to_string(), class });
             }
@@ -192,6 +199,8 @@ impl<'p> Measured<'p> {
                 time: self.traffic(&kernel.shape),
                 below: 1.0 - constants::UNMEASURED_SPREAD.0,
                 above: constants::UNMEASURED_SPREAD.1 - 1.0,
+                unmeasured: true,
+                stand_in: false,
             },
         };
         self.positive("time of a kernel", timed.time.0)?;
@@ -201,7 +210,8 @@ impl<'p> Measured<'p> {
     /// What a curve says of a shape: as measured, or by its model, or between the nearest points.
     fn by(curve: &Curve, shape: &KernelShape) -> Option<Timed> {
         let CurveTime { value, low, high, .. } = curve.time(shape)?;
-        Some(Timed { time: value, below: (1.0 - low / value).max(0.0), above: (high / value - 1.0).max(0.0) })
+        let (below, above) = ((1.0 - low / value).max(0.0), (high / value - 1.0).max(0.0));
+        Some(Timed { time: value, below, above, unmeasured: false, stand_in: false })
     }
 
     /// The time of the fastest of all measured kernels.
@@ -263,6 +273,8 @@ impl<'p> Measured<'p> {
             classes,
             started: sums.started,
             guessed: sums.guessed,
+            unmeasured: sums.unmeasured,
+            stand_ins: sums.stand_ins,
             bytes: cost.layers.iter().map(|layer| layer.bytes_moved() as f64).sum(),
         })
     }
@@ -303,7 +315,13 @@ impl<'p> Measured<'p> {
             let of_class = sums.classes.entry(class).or_insert((0, Seconds::ZERO));
             of_class.0 = of_class.0.saturating_add(kernel.started);
             of_class.1 += time;
-            if lowered.guessed {
+            if timed.stand_in {
+                sums.stand_ins.extend(kernel.names().next());
+            }
+            if timed.unmeasured {
+                sums.unmeasured.insert(class);
+            }
+            if lowered.guessed || timed.unmeasured || timed.stand_in {
                 sums.guessed_time += time;
             } else {
                 sums.below += (timed.below * time.0).powi(2);
@@ -385,6 +403,10 @@ struct Sums {
     /// Time and bytes of kernels that are a guess.
     guessed_time: Seconds,
     guessed: f64,
+    /// Classes that have no curve.
+    unmeasured: BTreeSet<KernelClass>,
+    /// Kernels that have none, where another of the class was taken.
+    stand_ins: BTreeSet<&'static str>,
 }
 
 impl Sums {
@@ -400,6 +422,8 @@ impl Sums {
         above: 0.0,
         guessed_time: Seconds::ZERO,
         guessed: 0.0,
+        unmeasured: BTreeSet::new(),
+        stand_ins: BTreeSet::new(),
     };
 
     /// The latency from its 10th to its 90th percentile.
@@ -430,6 +454,10 @@ struct Total {
     /// Bytes moved by layers whose kernels are a guess, and by all.
     guessed: f64,
     bytes: f64,
+    /// Classes that have no curve.
+    unmeasured: BTreeSet<KernelClass>,
+    /// Kernels that have none, where another of the class was taken.
+    stand_ins: BTreeSet<&'static str>,
 }
 
 impl Total {
@@ -450,6 +478,20 @@ impl Total {
         if guessed > 0 {
             let share = if self.bytes > 0.0 { 100.0 * self.guessed / self.bytes } else { 0.0 };
             notes.push(format!("the kernels of {guessed} layers are a guess: {share:.1} % of the traffic"));
+        }
+        if !self.stand_ins.is_empty() {
+            let kernels: Vec<&str> = self.stand_ins.iter().copied().collect();
+            notes.push(format!(
+                "the profile has no curve of {}: a guess by other kernels of the class",
+                kernels.join(", ")
+            ));
+        }
+        if !self.unmeasured.is_empty() {
+            let classes: Vec<&str> = self.unmeasured.iter().map(|class| class.name()).collect();
+            notes.push(format!(
+                "the profile has no curve for {}: a guess, as long as a copy of their bytes takes",
+                classes.join(", ")
+            ));
         }
         if profile.adapter.is_software() {
             notes.push(

@@ -11,12 +11,13 @@
 //! - A matrix product takes in nothing: its bias is an element-wise kernel, GELU in plain operators is one kernel
 //!   an operator, and so is attention in plain operators.
 //! - `x·sigmoid(x)` is one kernel.
+//! - Of one row by packed weights, a gated feed-forward block is one kernel up to its last product, with the
+//!   normalisation before it.
+//! - DequantizeLinear is repeated in each run, also of constants, and once for each of its readers.
 //!
-//! Not covered: the fusion of a gated feed-forward block of packed weights into one kernel, that of residual
-//! additions into a normalisation (seen once a model), and constant DequantizeLinear, which the counts take as
-//! folded while this runtime repeats it.
+//! Not covered: the fusion of residual additions into a normalisation (seen once a model).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::time::HOST_BYTES;
 use crate::cost::form::{Attention, Conv, MatMul, Recurrent, Right, Rows};
@@ -59,6 +60,17 @@ pub struct Lowered {
 const NAIVE: &[&str] = &["matmul.naive"];
 /// Few rows by weights of several to a byte: a few columns a workgroup, whose lanes share the sum.
 const PACKED: &[&str] = &["matmul.packed4", "matmul.split"];
+
+/// Few rows, with the sum shared by lanes: attention of one query over a cache.
+const SPLIT: &[&str] = &["matmul.split"];
+/// From buffer to buffer, four elements at a time.
+const COPY_IN_FOURS: &[&str] = &["copy.vec4"];
+/// Keys that a workgroup takes in attention of one query.
+const KEYS: u64 = 64;
+/// Packed products sum 8-bit integers where the sums are multiples of this long: activations are quantised first.
+const INTEGER_SUMS: u64 = 128;
+/// Elements up to which one workgroup sorts a row by itself; longer ones take a kernel a step.
+const SORTED_AT_ONCE: u64 = 2048;
 
 /// Rows up to which a product of matrices has the smaller tile.
 const FEW_ROWS: u64 = 8;
@@ -109,12 +121,59 @@ struct Lowering<'c> {
     done: Vec<Lowered>,
     /// Of the result of each layer; `None` where it lies as the model says.
     orders: Vec<Option<ChannelsLast>>,
+    /// Layers of gated feed-forward blocks that are one kernel, with that kernel at the first product.
+    gated: BTreeMap<usize, Option<KernelShape>>,
 }
 
 impl<'c> Lowering<'c> {
     fn new(cost: &'c ModelCost) -> Self {
         let layers = cost.layers.len();
-        Self { cost, done: Vec::with_capacity(layers), orders: Vec::with_capacity(layers) }
+        let mut lowering = Self {
+            cost,
+            done: Vec::with_capacity(layers),
+            orders: Vec::with_capacity(layers),
+            gated: BTreeMap::new(),
+        };
+        for layer in 0..layers {
+            let block = lowering.gated_block(layer);
+            lowering.gated.extend(block.into_iter().flatten());
+        }
+        lowering
+    }
+
+    /// The layers of a gated feed-forward block that ends in this product, `silu(x·G) ⊙ x·U` of one row `x` and
+    /// packed weights, with the normalisation that makes `x`.
+    fn gated_block(&self, index: usize) -> Option<[(usize, Option<KernelShape>); 6]> {
+        let edges = &self.cost.edges;
+        let layer = |place: u32| self.cost.layers.get(place as usize);
+        let is = |place: u32, operator: &str| layer(place).is_some_and(|layer| layer.operator == operator);
+        let of_two = |place: u32| match edges.producers(place as usize) {
+            &[a, b] if is(place, "Mul") => Some([a, b]),
+            _ => None,
+        };
+        let row = |place: u32| match layer(place)?.form {
+            Form::MatMul(MatMul { batch: 1, m: 1, n, k, right: Right::Packed { .. } }) => Some((n, k)),
+            _ => None,
+        };
+        let last = u32::try_from(index).ok()?;
+        let [a, b] = of_two(last)?;
+        let (swish, up) = if is(a, "Mul") { (a, b) } else { (b, a) };
+        let [c, d] = of_two(swish)?;
+        let (sigmoid, gate) = if is(c, "Sigmoid") { (c, d) } else { (d, c) };
+        let both = row(gate).filter(|size| row(up) == Some(*size))?;
+        let norm = match (edges.producers(gate as usize), edges.producers(up as usize)) {
+            (&[a], &[b]) if a == b => a,
+            _ => return None,
+        };
+        let normalizes = layer(norm).is_some_and(|layer| matches!(layer.form, Form::Normalize(_)));
+        if !is(sigmoid, "Sigmoid") || edges.producers(sigmoid as usize) != [gate] || !normalizes {
+            return None;
+        }
+        let (n, k) = both;
+        let shape = KernelShape::Matmul { batch: 1, m: 1, n: n.saturating_mul(2), k };
+        let [gate, others @ ..] = [gate, up, sigmoid, swish, last, norm].map(|place| place as usize);
+        let [up, sigmoid, swish, last, norm] = others.map(|place| (place, None));
+        Some([(gate, Some(shape)), up, sigmoid, swish, last, norm])
     }
 
     /// Lowers the next layer; all before it are done.
@@ -124,13 +183,24 @@ impl<'c> Lowering<'c> {
         let order = self.order(index, layer);
         if layer.repeat > 0 && layer.form != Form::Absent && !is_shape_arithmetic(layer) {
             let cancelled = self.transposes(index, layer, order, &mut lowered);
-            if cancelled || self.is_fused(index, layer) {
+            let on_host = ON_HOST.contains(&layer.operator) || is_standard_attention(layer);
+            dequantize(layer, &mut lowered);
+            if let Some(gated) = self.gated.get(&index) {
+                match gated {
+                    Some(shape) => push_like(&mut lowered, *shape, PACKED, layer.repeat),
+                    None => lowered.fused = true,
+                }
+            } else if cancelled || self.is_fused(index, layer) {
                 lowered.fused = true;
-            } else {
-                let context = Context { swish: self.is_swish(index, layer), channels_last: order.is_some() };
+            } else if !on_host || !matches!(layer.form, Form::Elementwise { .. }) {
+                let context = Context {
+                    swish: self.is_swish(index, layer),
+                    channels_last: order.is_some(),
+                    readers: u64::from(self.cost.edges.consumers(index)).max(1),
+                };
                 kernels(layer, context, &mut lowered);
             }
-            if ON_HOST.contains(&layer.operator) || is_standard_attention(layer) {
+            if on_host {
                 lowered.on_host = layer.repeat;
             }
             if let Some(order) = order.filter(|_| self.cost.edges.is_output(index)) {
@@ -288,6 +358,8 @@ struct Context {
     swish: bool,
     /// Whether its result has its channels last.
     channels_last: bool,
+    /// Layers that read its result, 1 or more.
+    readers: u64,
 }
 
 /// Attention of ai.onnx has no kernel for WebGPU; that of com.microsoft has.
@@ -318,6 +390,11 @@ fn push_like(lowered: &mut Lowered, shape: KernelShape, like: &'static [&'static
 
 fn elementwise(elements: u64, operands: u64, broadcast: bool) -> KernelShape {
     KernelShape::Elementwise { elements, operands, broadcast }
+}
+
+/// Bytes to floats: an invocation an element, that looks up its byte in a word and the scale of its channel.
+fn widened(elements: u64) -> KernelShape {
+    KernelShape::Gather { rows: elements, cols: 1 }
 }
 
 /// `[batch, rows, cols, inner]` to `[batch, cols, rows, inner]`; no element moves where one of two axes that are
@@ -372,6 +449,9 @@ fn kernels(layer: &LayerCost, context: Context, lowered: &mut Lowered) {
         Form::MatMul(product) => matmul(product, layer.operator, times, lowered),
         Form::Conv(conv) => convolution(conv, times, lowered),
         Form::Attention(_) if is_standard_attention(layer) => lowered.guessed = true,
+        Form::Attention(attention) if layer.operator == "GroupQueryAttention" && attention.q_len == 1 => {
+            decode(attention, times, lowered);
+        }
         Form::Attention(attention) => attend(attention, times, lowered),
         Form::Recurrent(recurrent) => recur(recurrent, times, lowered),
         Form::Contraction { macs, outputs } => {
@@ -384,7 +464,10 @@ fn kernels(layer: &LayerCost, context: Context, lowered: &mut Lowered) {
         }
         Form::Elementwise { elements, inputs, broadcast, .. } => {
             let (elements, operands) = (*elements, (*inputs).max(1));
-            if layer.operator == "HardSwish" {
+            if layer.operator == "DequantizeLinear" {
+                // Each reader has one of its own.
+                push(lowered, widened(elements), times.saturating_mul(context.readers));
+            } else if layer.operator == "HardSwish" {
                 // Inlined as HardSigmoid and a product.
                 push(lowered, elementwise(elements, 1, false), times);
                 push(lowered, elementwise(elements, 2, false), times);
@@ -410,8 +493,12 @@ fn kernels(layer: &LayerCost, context: Context, lowered: &mut Lowered) {
             gather_rows(rows, times, lowered);
             push(lowered, KernelShape::Normalize { rows: rows.rows, cols: rows.cols }, times);
         }
-        Form::Pool { outputs, window, .. } | Form::Resize { outputs, taps: window } => {
+        Form::Pool { outputs, window, .. } => {
             push(lowered, KernelShape::Pool { outputs: *outputs, window: *window }, times);
+        }
+        // It computes the place of each output, as a gather does, and not that of each tap, as a pool does.
+        Form::Resize { outputs, .. } => {
+            push(lowered, KernelShape::Gather { rows: *outputs, cols: 1 }, times);
         }
         Form::Transpose { elements, rank, run } => {
             let shape = match rank {
@@ -433,15 +520,51 @@ fn kernels(layer: &LayerCost, context: Context, lowered: &mut Lowered) {
             push(lowered, KernelShape::Gather { rows: *updates, cols: 1 }, times);
         }
         Form::Copy { elements, .. } => push(lowered, KernelShape::Copy { elements: *elements }, times),
-        Form::Sort(Rows { rows, cols, .. }) => {
-            push(lowered, KernelShape::Copy { elements: rows.saturating_mul(*cols) }, times);
-            lowered.guessed = true;
-        }
+        Form::Sort(rows) => sort(rows, times, lowered),
         Form::Other { elements } => {
             push(lowered, KernelShape::Copy { elements: *elements }, times);
             lowered.guessed = true;
         }
     }
+}
+
+/// Constants that are stored in fewer bits are made floats in each run. Since they are no constants any more,
+/// the weights of a convolution are turned to `[height, width, in, out]` in each run, too.
+fn dequantize(layer: &LayerCost, lowered: &mut Lowered) {
+    for elements in &layer.dequantized {
+        push(lowered, widened(*elements), layer.repeat);
+    }
+    let Form::Conv(conv) = &layer.form else { return };
+    let Conv { in_channels, out_channels, groups, kernel: [height, width], .. } = **conv;
+    let in_channels = in_channels.checked_div(groups).unwrap_or(0);
+    let each = product(&[in_channels, height, width]);
+    if layer.dequantized.contains(&each.saturating_mul(out_channels)) {
+        let window = product(&[height, width]);
+        let shape = match (in_channels, window) {
+            (1, _) | (_, 1) => swap(1, out_channels, each, 1),
+            // Reversed but for the two axes of the window: no tile.
+            _ => KernelShape::Transpose { batch: in_channels, rows: out_channels, cols: window, inner: 1 },
+        };
+        push(lowered, shape, layer.repeat);
+    }
+}
+
+/// Rows that fit a workgroup are sorted by one; of longer ones, padded to a power of 2, each step of a bitonic
+/// sort is a kernel, of an invocation for two values and their places, `s(s + 1)/2` for `2^s` elements, between one that
+/// copies the rows and one that picks the results. Source of the steps: K. E. Batcher, "Sorting Networks and
+/// Their Applications" (1968).
+fn sort(rows: &Rows, times: u64, lowered: &mut Lowered) {
+    let Rows { rows, cols, .. } = *rows;
+    lowered.guessed = true;
+    if cols <= SORTED_AT_ONCE {
+        push(lowered, KernelShape::Copy { elements: rows.saturating_mul(cols) }, times);
+        return;
+    }
+    let padded = cols.checked_next_power_of_two().unwrap_or(cols);
+    let stages = u64::from(padded.ilog2());
+    let steps = stages.saturating_mul(stages.saturating_add(1)) / 2;
+    let step = elementwise(product(&[2, rows, padded]), 1, false);
+    push(lowered, step, times.saturating_mul(steps.saturating_add(2)));
 }
 
 /// Rows whose elements are no neighbours are made so by a transpose first.
@@ -457,6 +580,9 @@ fn matmul(product: &MatMul, operator: &str, times: u64, lowered: &mut Lowered) {
     // Gemm has tiles of 32 rows also for fewer: a product of 9 rows takes the same ones.
     let m = if operator == "Gemm" && (1..=FEW_ROWS).contains(&m) { FEW_ROWS.saturating_add(1) } else { m };
     let packed = matches!(right, Right::Packed { .. }) && m <= FEW_ROWS;
+    if packed && k.is_multiple_of(INTEGER_SUMS) {
+        push(lowered, elementwise(m.saturating_mul(k), 1, false), times);
+    }
     let like = if packed { PACKED } else { &[] };
     push_like(lowered, KernelShape::Matmul { batch, m, n, k }, like, times);
 }
@@ -511,6 +637,25 @@ fn attend(attention: &Attention, times: u64, lowered: &mut Lowered) {
     let mixed = KernelShape::Matmul { batch: all, m: q_len, n: v_head_size, k: kv_len };
     push(lowered, mixed, times);
     push(lowered, swap(batch, heads, q_len, v_head_size), times);
+}
+
+/// Attention of one query over a cache: queries, keys and values are turned by their position, the cache is
+/// copied into the next one, scores and weighted values are sums over [`KEYS`] keys a workgroup, and those of the
+/// workgroups are added up.
+fn decode(attention: &Attention, times: u64, lowered: &mut Lowered) {
+    let Attention { batch, heads, kv_heads, q_len, kv_len, head_size, v_head_size, .. } = *attention;
+    let all = batch.saturating_mul(heads);
+    let new = product(&[batch, q_len, heads.saturating_add(kv_heads.saturating_mul(2)), head_size]);
+    let cache = product(&[batch, kv_heads, kv_len, head_size.saturating_add(v_head_size)]);
+    push(lowered, KernelShape::Copy { elements: new }, times);
+    push_like(lowered, KernelShape::Copy { elements: cache }, COPY_IN_FOURS, times);
+    let scores = KernelShape::Matmul { batch: all, m: q_len, n: kv_len, k: head_size };
+    push_like(lowered, scores, SPLIT, times);
+    let mixed = KernelShape::Matmul { batch: all, m: q_len, n: v_head_size, k: kv_len };
+    push_like(lowered, mixed, SPLIT, times);
+    let rows = all.saturating_mul(v_head_size);
+    // An output an invocation.
+    push(lowered, elementwise(rows, kv_len.div_ceil(KEYS), false), times);
 }
 
 /// A kernel for each step and direction, that takes nothing out of the loop: an invocation for each element of

@@ -34,11 +34,11 @@ PROGRAMS = {
     "normalize": r".*Norm|.*Normalization",
     "reduce": r"Reduce.*|ArgMax|ArgMin",
     "pool": r".*Pool",
-    "gather": r"Gather.*|Scatter.*",
-    "copy": r"Concat|Slice|Split|Pad|Expand|Tile|CopyKVCache|SplitPackedQKV.*|Resize.*",
+    "gather": r"Gather.*|Scatter.*|Resize.*|DequantizeLinear",
+    "copy": r"Concat|Slice|Split|Pad|Expand|Tile|CopyKVCache|SplitPackedQKV.*",
     "special": r"Erf|Exp|Tanh|Sigmoid|Gelu|QuickGelu|Sin|Cos|Pow|Log|Sqrt|Reciprocal|Softplus",
-    "elementwise": r"Add|Sub|Mul|Div|Neg|Abs|Relu|Clip|HardSigmoid|Where|Cast|Equal|Greater.*|Less.*|Min|Max|Not|And|Or"
-    r"|DequantizeLinear|QuantizeLinear|LeakyRelu|Ceil|Floor",
+    "elementwise": r"TopK.*|Add|Sub|Mul|Div|Neg|Abs|Relu|Clip|HardSigmoid|Where|Cast|Equal|Greater.*|Less.*|Min|Max|Not|And|Or"
+    r"|QuantizeLinear|LeakyRelu|Ceil|Floor",
 }
 # Which of these a program belongs to is the layer's to say.
 FAMILIES = [{"matmul", "conv", "grouped_conv"}, {"elementwise", "special"}, {"copy", "gather", "transpose"}]

@@ -173,14 +173,20 @@ fn the_fastest_of_all_kernels_and_the_roofline_stand_beside_the_estimate() {
 fn weights_of_few_bits_take_the_kernel_for_them_and_the_usual_one_without() {
     let packed = |m: u64| {
         let right = Right::Packed { bits: 4 };
-        let form = Form::MatMul(MatMul { batch: 1, m, n: 1024, k: 1024, right });
+        // As many steps as in 1024 × 1024; sums of a multiple of 128 would take another kernel first.
+        let form = Form::MatMul(MatMul { batch: 1, m, n: 16_384, k: 64, right });
         vec![LayerCost { form, ..product(m) }]
     };
     let steps = 8.0 * 1_048_576.0;
-    close(on(measured(), packed(8)).latency.value.0, steps / 1e12 + 5e-6 + DISPATCH);
+    let without = on(measured(), packed(8));
+    close(without.latency.value.0, steps / 1e12 + 5e-6 + DISPATCH);
+    let lacks = |notes: &[String]| notes.iter().any(|note| note.contains("no curve of matmul.packed4"));
+    assert!(lacks(&without.notes));
     let mut profile = measured();
     profile.curves.push(curve(KernelClass::Matmul, "matmul.packed4", 0.0, f64::INFINITY, 2e12));
-    close(on(profile.clone(), packed(8)).latency.value.0, steps / 2e12 + DISPATCH);
+    let with = on(profile.clone(), packed(8));
+    close(with.latency.value.0, steps / 2e12 + DISPATCH);
+    assert!(!lacks(&with.notes));
     // Many rows have the usual tiles.
     close(on(profile, packed(1000)).latency.value.0, PRODUCT + DISPATCH);
 }
