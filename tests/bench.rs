@@ -163,3 +163,31 @@ fn a_profile_is_measured_saved_and_estimated_with() {
     assert_eq!(output.status.code(), Some(0));
     assert!(stderr.contains("warning: profile \"here\": measured with another driver"), "{stderr}");
 }
+
+/// One interrupt ends it with what there is, and says so.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_measurement_is_a_partial_profile() {
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    let cache = cache("interrupted");
+    if !has_adapter(&cache) {
+        return;
+    }
+    let mut command = ergometer(&cache);
+    command.args(["bench", "--preset", "full", "--name", "half", "--json"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    std::thread::sleep(Duration::from_secs(6));
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .expect("it still runs");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let profile: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!(profile["quality"]["status"], "partial");
+    let notes = profile["quality"]["notes"].to_string();
+    assert!(notes.contains("stopped before the end"), "{notes}");
+    let (output, _, stderr) = run(ergometer(&cache).args(["models/resnet50.onnx", "--device", "half"]));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("partial"), "{stderr}");
+}

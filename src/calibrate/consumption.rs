@@ -198,3 +198,135 @@ impl Bench<'_> {
 fn whole(amount: f64) -> u64 {
     amount as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::calibrate::mock::Mock;
+    use crate::calibrate::{Layout, Sample};
+    use crate::device::MeterScope;
+    use crate::units::{Joules, Watts};
+
+    const IDLE: f64 = 40.0;
+    const STATIC: f64 = 90.0;
+    const JOULES_PER_FLOP: f64 = 3e-12;
+    const JOULES_PER_BYTE: f64 = 2e-10;
+
+    /// A mock that draws power: what runs it, what times it and what meters it see one world.
+    #[derive(Clone)]
+    struct World(Arc<Mutex<State>>);
+
+    struct State {
+        now: f64,
+        joules: f64,
+        since: f64,
+    }
+
+    impl World {
+        fn pass(&self, seconds: f64, watts: f64, work: f64) {
+            let mut state = self.0.lock().unwrap();
+            state.now += seconds;
+            state.joules += seconds * watts + work;
+        }
+    }
+
+    impl Clock for World {
+        fn now(&self) -> Seconds {
+            Seconds(self.0.lock().unwrap().now)
+        }
+
+        // What is at work stays clocked up between dispatches; idle is what the first window sees.
+        fn sleep(&self, time: Seconds) {
+            let now = self.now().0;
+            let worked = self.0.lock().unwrap().joules > 1.5 * IDLE * now;
+            self.pass(time.0, if worked { STATIC } else { IDLE }, 0.0);
+        }
+    }
+
+    struct Running {
+        mock: Mock,
+        world: World,
+        layout: Option<Layout>,
+    }
+
+    impl Runner for Running {
+        fn prepare(&mut self, case: &Case) -> Result<(), RunError> {
+            self.layout = case.layout();
+            self.mock.prepare(case)
+        }
+
+        fn run(&mut self, work: Work) -> Result<Sample, RunError> {
+            let sample = self.mock.run(work)?;
+            if let (Work::Dispatches(count), Some(layout)) = (work, &self.layout) {
+                let each = layout.operations * JOULES_PER_FLOP + layout.bytes * JOULES_PER_BYTE;
+                self.world.pass(sample.host.0, STATIC, each * f64::from(count));
+            }
+            Ok(sample)
+        }
+
+        fn now(&self) -> Seconds {
+            Clock::now(&self.world)
+        }
+    }
+
+    struct Counter {
+        info: power::MeterInfo,
+        world: World,
+    }
+
+    impl Meter for Counter {
+        fn identity(&self) -> &power::MeterInfo {
+            &self.info
+        }
+
+        fn restart(&mut self) -> Result<power::Reading, MeterError> {
+            let mut state = self.world.0.lock().unwrap();
+            state.since = state.joules;
+            Ok(power::Reading { joules: Joules(0.0), instant: Seconds(state.now) })
+        }
+
+        fn read(&mut self) -> Result<power::Reading, MeterError> {
+            let state = self.world.0.lock().unwrap();
+            // A counter of millijoules.
+            let joules = ((state.joules - state.since) * 1e3).floor() / 1e3;
+            Ok(power::Reading { joules: Joules(joules), instant: Seconds(state.now) })
+        }
+    }
+
+    fn modelled(stop: bool) -> Result<EnergyModel, ConsumptionError> {
+        let world = World(Arc::new(Mutex::new(State { now: 0.0, joules: 0.0, since: 0.0 })));
+        let mock = Mock::gpu(1);
+        let plan = Plan::new(Preset::Standard, &mock.adapter(), &[], 1);
+        let info = power::MeterInfo {
+            name: "a counter".to_owned(),
+            scope: MeterScope::Board,
+            resolution: Joules(1e-3),
+            update_period: Seconds(1e-3),
+            counter: true,
+            poll_every: None,
+        };
+        let mut meter = Counter { info, world: world.clone() };
+        let mut runner = Running { mock, world: world.clone(), layout: None };
+        let cases = Cases::of(&plan);
+        assert!(cases.fitted.len() > 3 && !cases.held_back.is_empty());
+        measure(&cases, &mut runner, &mut meter, &world, 1, &AtomicBool::new(stop))
+    }
+
+    #[test]
+    fn the_price_of_flops_bytes_and_time_comes_back() {
+        let model = modelled(false).unwrap();
+        let near = |found: f64, expected: f64| (found / expected - 1.0).abs() < 0.03;
+        assert!(near(model.idle.unwrap_or(Watts(0.0)).0, IDLE), "{model:?}");
+        assert!(near(model.static_power.0, STATIC), "{model:?}");
+        assert!(near(model.joules_per_flop, JOULES_PER_FLOP), "{model:?}");
+        assert!(near(model.joules_per_byte, JOULES_PER_BYTE), "{model:?}");
+        assert!(model.heldout_mape < 0.03, "{model:?}");
+    }
+
+    #[test]
+    fn a_stop_ends_it() {
+        assert!(matches!(modelled(true), Err(ConsumptionError::Stopped)));
+    }
+}
