@@ -2,7 +2,11 @@
 //!
 //! `tests/validation/README.md` says how both were made. The expected seconds are ONNX Runtime's, not ours.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 use std::path::Path;
 use std::process::Command;
