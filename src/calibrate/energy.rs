@@ -16,9 +16,10 @@
 //!
 //! Without light work, arithmetic or memory is at its limit in every window, and time is nearly a sum of the two.
 
-mod nnls;
+mod columns;
 
-use self::nnls::{Normal, Triple};
+use self::columns::{Normal, Triple};
+use super::nnls;
 use super::power::MeterInfo;
 use crate::device::{EnergyModel, HeldOut, Percentiles};
 use crate::units::{Joules, Seconds, Watts};
@@ -241,7 +242,10 @@ impl System {
 
     /// Coefficients from some of the rows.
     fn solve<'r>(&self, rows: impl Iterator<Item = &'r Triple>) -> Triple {
-        Normal::of(rows.copied()).solve().zip(self.lengths, |coefficient, length| coefficient / length)
+        let rows: Vec<[f64; 3]> = rows.map(|row| [row.time, row.flops, row.bytes]).collect();
+        let found = nnls::solve(&rows, &vec![1.0; rows.len()], |_| true).unwrap_or_default();
+        let [time, flops, bytes] = found;
+        Triple { time, flops, bytes }.zip(self.lengths, |coefficient, length| coefficient / length)
     }
 }
 

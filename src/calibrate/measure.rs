@@ -330,7 +330,7 @@ impl<'r> Run<'r> {
                 on_progress(&Progress {
                     done,
                     total: all,
-                    next: format!("{} {} again", row.case.kernel.id, row.case.size).replace("  ", " "),
+                    next: format!("{} again", described(&Measurement::Time(row.case.clone()))),
                     left: Seconds(left.0.min(remaining.0)),
                 });
                 let quietest = self.sampler.again(&row, self.budget.look());

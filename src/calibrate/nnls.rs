@@ -148,6 +148,16 @@ mod tests {
     }
 
     #[test]
+    fn parameters_that_would_be_negative_are_exactly_zero() {
+        // Three rows, three unknowns, by hand: 2, -1, 0.5. Without the second, the least squares of 0.5 x = 1 and
+        // 1 x = 1 are x = 1.5 / 1.25.
+        let rows = [[0.5, 0.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 2.0]];
+        let found = solve(&rows, &[1.0; 3], |_| true).unwrap();
+        assert_eq!(found[1], 0.0);
+        assert!((found[0] - 1.2).abs() < 1e-12 && (found[2] - 0.5).abs() < 1e-12, "{found:?}");
+    }
+
+    #[test]
     fn collinear_columns_leave_the_first() {
         let rows: Vec<[f64; 3]> = (1..6).map(|n| [1.0, f64::from(n), 12.0 * f64::from(n)]).collect();
         let target: Vec<f64> = (1..6).map(|n| 2.0 + 3.0 * f64::from(n)).collect();
