@@ -28,8 +28,8 @@ fn points(shapes: &[KernelShape]) -> Vec<CurvePoint> {
 
 fn planning(criterion: &mut Criterion) {
     let adapter = Mock::gpu(1).adapter();
-    let models: Vec<KernelShape> =
-        (1..500).map(|n| KernelShape::Matmul { batch: 1, m: n, n: 64, k: 4 * n }).collect();
+    let square = |n| KernelShape::Matmul { batch: 1, m: n, n: 64, k: 4 * n };
+    let models: Vec<_> = (1..500).map(square).map(|shape| (shape, shape.runtime_kernel())).collect();
     let mut group = criterion.benchmark_group("plan");
     for preset in Preset::ALL {
         group.bench_function(BenchmarkId::from_parameter(preset), |bencher| {

@@ -265,8 +265,12 @@ fn the_shapes_of_a_model_are_measured_each_once_and_never_dropped() {
     ];
     let mut mock = Mock::software(1);
     mock.load = 4.0;
-    let plan = Plan::new(Preset::Quick, &mock.adapter(), &shapes, 1);
+    let mut models = shapes.map(|shape| (shape, shape.runtime_kernel())).to_vec();
+    models.push((shapes[0], "matmul.naive"));
+    let plan = Plan::new(Preset::Quick, &mock.adapter(), &models, 1);
     let found = profile(&plan, &mut mock);
+    let naive = found.curves.iter().find(|curve| curve.kernel == "matmul.naive");
+    assert!(naive.is_some_and(|curve| curve.point(&shapes[0]).is_some()), "on the kernel it is asked for");
     for shape in shapes {
         let curve = found.runtime_curve(&shape, Precision::Fp32).expect("it is measured");
         assert_eq!(curve.points.iter().filter(|point| point.shape == shape).count(), 1, "{shape}");

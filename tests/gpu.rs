@@ -72,6 +72,9 @@ fn shapes(class: KernelClass) -> Vec<KernelShape> {
             matmul(2, 3, 45, 70),
             matmul(2, 19, 5, 7),
         ],
+        KernelClass::PackedMatmul => [[1, 24, 64], [2, 13, 1100], [3, 8, 2080], [1, 5, 7]]
+            .map(|[m, n, k]| KernelShape::PackedMatmul { m, n, k })
+            .into(),
         KernelClass::Conv => vec![
             conv(1, 12, 20, [9, 7], 3, 1),
             conv(2, 8, 36, [5, 11], 1, 2),

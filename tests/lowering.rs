@@ -10,7 +10,7 @@ use ergometer::device::kernel::KernelShape::{
 };
 use ergometer::graph::{Request, infer};
 use ergometer::onnx::schema::{NodeProto, TensorProto, ValueInfoProto};
-use ergometer::predict::lowering::{Lowered, lower, shapes};
+use ergometer::predict::lowering::{Lowered, kernels_of, lower};
 use ergometer::tensor::ElementType::{Float32, Int8, Int64, Uint8};
 use support::{N, With, float, graph, ints, model, node, untyped, value, weight};
 
@@ -287,8 +287,9 @@ fn each_shape_of_a_model_is_listed_once() {
     let x = float("x", &[N(16), N(64)]);
     let proto = model(graph(vec![x], vec![w("w", &[64, 64])], nodes, vec![untyped("y")]));
     let typed = infer(&proto, &Request::default()).unwrap();
-    let found = shapes(&cost::count(&typed).unwrap());
-    assert_eq!(found, [product(16, 64, 64), elementwise(1024, 1, false)]);
+    let found = kernels_of(&cost::count(&typed).unwrap());
+    let named = [(product(16, 64, 64), "matmul.tile32"), (elementwise(1024, 1, false), "elementwise.relu")];
+    assert_eq!(found, named);
 }
 
 #[test]

@@ -35,6 +35,8 @@ fn shapes() -> Vec<KernelShape> {
         matmul(8, 8, 8),
         matmul(1, 1000, 1280),
         matmul(8, 9, 8),
+        KernelShape::PackedMatmul { m: 1, n: 576, k: 1536 },
+        KernelShape::PackedMatmul { m: 3, n: 7, k: 9 },
         conv(64, 64),
         conv(3, 64),
         conv(3, 63),

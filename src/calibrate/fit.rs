@@ -237,7 +237,7 @@ mod tests {
         let shapes = ladder::shapes(KernelClass::Copy, "copy.concat", false);
         let tile = Tile { rows: 1, cols: 256, depth: 1 };
         let timed = shapes.iter().map(|shape| {
-            let bytes = shape.elements_moved() * 4.0;
+            let bytes = shape.bytes_moved(4.0);
             let stats = stats::summary(&[3e-6 + bytes / 1e10], 1).unwrap();
             CurvePoint { shape: *shape, stats }
         });

@@ -89,6 +89,9 @@ fn of_class(class: KernelClass) -> Vec<KernelShape> {
         KernelClass::Matmul => {
             PRODUCTS.iter().map(|&(batch, m, n, k)| KernelShape::Matmul { batch, m, n, k }).collect()
         }
+        KernelClass::PackedMatmul => {
+            PACKED.iter().map(|&(m, n, k)| KernelShape::PackedMatmul { m, n, k }).collect()
+        }
         KernelClass::Conv => CONVOLUTIONS.iter().map(conv).collect(),
         KernelClass::GroupedConv => GROUPED.iter().map(grouped).collect(),
         KernelClass::Elementwise => {
@@ -188,6 +191,25 @@ const PRODUCTS: &[(u64, u64, u64, u64)] = &[
     (64, 128, 2, 7),
     (1, 16, 1, 1),
     (1, 262_144, 6, 4),
+];
+
+/// `m`, `n`, `k`: a token through layers of language models, the narrow ones of 0.1 G parameters to those of 8 G,
+/// the words of a vocabulary, and a few tokens at once.
+const PACKED: &[(u64, u64, u64)] = &[
+    (1, 2048, 2048),
+    (1, 576, 576),
+    (1, 32_000, 1024),
+    (1, 576, 1536),
+    (1, 3072, 768),
+    (1, 192, 576),
+    (1, 11_008, 4096),
+    (1, 896, 4864),
+    (4, 768, 768),
+    (1, 4096, 4096),
+    (1, 64, 128),
+    (1, 4096, 14_336),
+    (8, 2048, 2048),
+    (1, 1000, 100),
 ];
 
 /// In and out channels, height and width of the output, side of the window, stride.

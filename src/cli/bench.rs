@@ -82,12 +82,12 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         return list(&adapters, global);
     }
     let baseline = options.compare.as_deref().map(baseline).transpose()?;
-    let shapes = model_shapes(options)?;
+    let models = model_kernels(options)?;
     output::keep_apart(global.output.as_deref(), &options.models)?;
     let found = adapters.choose(options.adapter.as_deref()).map_err(refused)?;
     // Opened first: a file that cannot be written should not cost a minute of measuring.
     let out = Output::open(global)?;
-    let profile = measure(options, global, found, &shapes)?;
+    let profile = measure(options, global, found, &models)?;
     let saved = profiles::save(&profile)?;
     write(&profile, baseline.as_ref(), &saved, options, global, out)?;
     Ok(if profile.quality.status == State::Partial { Status::Interrupted } else { Status::Done })
@@ -137,15 +137,15 @@ fn refused(error: AdapterError) -> Refusal {
     }
 }
 
-/// Each distinct kernel shape of the models, once.
-fn model_shapes(options: &Options) -> Result<Vec<KernelShape>, Refusal> {
+/// Each distinct kernel of the models, once.
+fn model_kernels(options: &Options) -> Result<Vec<(KernelShape, &'static str)>, Refusal> {
     let mut all = BTreeSet::new();
     for path in &options.models {
         let refuse = |message: String, hint| Refusal::model(format!("{}: {message}", path.display()), hint);
         let model = onnx::read(path).map_err(|error| Refusal::model(error.to_string(), error.hint()))?;
         let (_graph, cost) =
             shapes::count(&model, &options.shapes).map_err(|error| refuse(error.message, error.hint))?;
-        all.extend(predict::lowering::shapes(&cost));
+        all.extend(predict::lowering::kernels_of(&cost));
     }
     Ok(all.into_iter().collect())
 }
@@ -155,11 +155,11 @@ fn measure(
     options: &Options,
     global: &Global,
     found: &Found,
-    shapes: &[KernelShape],
+    models: &[(KernelShape, &'static str)],
 ) -> anyhow::Result<Profile> {
     let mut host = host::facts();
     let mut gpu = Gpu::open(found, options.seed).map_err(refused)?;
-    let plan = Plan::new(options.preset.into(), &found.facts, shapes, options.seed);
+    let plan = Plan::new(options.preset.into(), &found.facts, models, options.seed);
     let stop = stop_on_interrupt();
     let bar = bar(global, &found.facts.name);
     let clocks = Clocks { asked: None, cores: host.cores };

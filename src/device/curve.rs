@@ -93,7 +93,7 @@ pub fn features(shape: &KernelShape, tile: Tile, precision: Precision) -> [f64; 
     let extents = shape.extents();
     let work = extents.padded(tile);
     let groups = extents.workgroups(tile).max(1.0);
-    [1.0, work, work / groups, shape.elements_moved() * precision.bytes()]
+    [1.0, work, work / groups, shape.bytes_moved(precision.bytes())]
 }
 
 impl Curve {

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub enum KernelClass {
     /// Matrix product.
     Matmul,
+    /// Matrix product by weights of 4 bits, unpacked on the way.
+    PackedMatmul,
     /// Convolution over all input channels.
     Conv,
     /// Convolution in groups, one output at a time; depthwise is the case of one channel a group.
@@ -40,8 +42,9 @@ pub enum KernelClass {
 
 impl KernelClass {
     /// Every class.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Matmul,
+        Self::PackedMatmul,
         Self::Conv,
         Self::GroupedConv,
         Self::Elementwise,
@@ -60,6 +63,7 @@ impl KernelClass {
     pub fn name(self) -> &'static str {
         match self {
             Self::Matmul => "matmul",
+            Self::PackedMatmul => "packed_matmul",
             Self::Conv => "conv",
             Self::GroupedConv => "grouped_conv",
             Self::Elementwise => "elementwise",
@@ -72,6 +76,12 @@ impl KernelClass {
             Self::Transpose => "transpose",
             Self::Gather => "gather",
         }
+    }
+
+    /// Whether its kernels are sums of products: what most FLOPs of models are.
+    #[must_use]
+    pub fn is_contraction(self) -> bool {
+        matches!(self, Self::Matmul | Self::PackedMatmul | Self::Conv | Self::GroupedConv)
     }
 }
 
@@ -89,6 +99,15 @@ pub enum KernelShape {
     Matmul {
         /// Independent products.
         batch: u64,
+        /// Rows of the result.
+        m: u64,
+        /// Columns of the result.
+        n: u64,
+        /// Length of the sums.
+        k: u64,
+    },
+    /// `[m, k]` by `[k, n]` of 4 bits each, in blocks of [`PACKED_BLOCK`] along `k` with a scale for each.
+    PackedMatmul {
         /// Rows of the result.
         m: u64,
         /// Columns of the result.
@@ -199,6 +218,11 @@ pub enum KernelShape {
     },
 }
 
+/// Packed weights that share a scale: what exporters write most (`block_size` of MatMulNBits is 16 at least).
+pub const PACKED_BLOCK: u64 = 32;
+/// Packed weights in a word of 32 bits.
+pub const PACKED_IN_WORD: u64 = 8;
+
 /// What one workgroup of a kernel makes at a time: sizes are rounded up to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tile {
@@ -254,6 +278,7 @@ impl KernelShape {
     pub fn class(&self) -> KernelClass {
         match self {
             Self::Matmul { .. } => KernelClass::Matmul,
+            Self::PackedMatmul { .. } => KernelClass::PackedMatmul,
             Self::Conv { .. } => KernelClass::Conv,
             Self::GroupedConv { .. } => KernelClass::GroupedConv,
             Self::Elementwise { .. } => KernelClass::Elementwise,
@@ -281,6 +306,7 @@ impl KernelShape {
         let area = |kernel: [u64; 2]| kernel.iter().map(|side| *side as f64).product::<f64>();
         match *self {
             Self::Matmul { batch, m, n, k } => of(batch, m, n, k as f64),
+            Self::PackedMatmul { m, n, k } => of(1, m, n, k as f64),
             Self::Conv { batch, in_channels, out_channels, height, width, kernel, .. } => Extents {
                 rows: height as f64 * width as f64,
                 ..of(batch, 1, out_channels, in_channels as f64 * area(kernel))
@@ -366,6 +392,7 @@ impl KernelShape {
                 (false, true) => "matmul.tile8",
                 (false, false) => "matmul.tile8_scalar",
             },
+            Self::PackedMatmul { .. } => "packed_matmul.lanes32",
             Self::Conv { in_channels, out_channels, .. } if in_fours(&[in_channels, out_channels]) => {
                 "conv.tile32"
             }
@@ -395,16 +422,33 @@ impl KernelShape {
         }
     }
 
+    /// The same with nothing packed; `None` where nothing is.
+    #[must_use]
+    pub fn unpacked(&self) -> Option<Self> {
+        let Self::PackedMatmul { m, n, k } = *self else { return None };
+        Some(Self::Matmul { batch: 1, m, n, k })
+    }
+
     /// FLOPs of the contraction, nothing rounded up; 0 for the classes that are no contraction.
     #[must_use]
     pub fn contraction_flops(&self) -> f64 {
-        match self.class() {
-            KernelClass::Matmul | KernelClass::Conv | KernelClass::GroupedConv => {
-                let Extents { batch, rows, cols, depth } = self.extents();
-                2.0 * batch * rows * cols * depth
-            }
-            _ => 0.0,
+        if !self.class().is_contraction() {
+            return 0.0;
         }
+        let Extents { batch, rows, cols, depth } = self.extents();
+        2.0 * batch * rows * cols * depth
+    }
+
+    /// Bytes read and written, each operand once, where an element has so many.
+    #[must_use]
+    pub fn bytes_moved(&self, of_element: f64) -> f64 {
+        if let Self::PackedMatmul { m, n, k } = *self {
+            let [blocks, words] =
+                [PACKED_BLOCK, PACKED_IN_WORD].map(|size| n as f64 * k.div_ceil(size) as f64);
+            let elements = m as f64 * (k as f64 + n as f64) + blocks;
+            return words * 4.0 + elements * of_element;
+        }
+        self.elements_moved() * of_element
     }
 
     /// Elements read and written, each operand once.
@@ -413,7 +457,7 @@ impl KernelShape {
         let Extents { batch, rows, cols, depth } = self.extents();
         let outputs = batch * rows * cols;
         match *self {
-            Self::Matmul { .. } => batch * depth * (rows + cols) + outputs,
+            Self::Matmul { .. } | Self::PackedMatmul { .. } => batch * depth * (rows + cols) + outputs,
             Self::Conv { in_channels, stride, .. } => {
                 let input = batch * rows * in_channels as f64 * area_of(stride);
                 input + cols * depth + outputs
@@ -438,6 +482,7 @@ impl fmt::Display for KernelShape {
         let times = |batch: u64| if batch == 1 { String::new() } else { format!("{batch}×") };
         let text = match *self {
             Self::Matmul { batch, m, n, k } => format!("{}{m}×{n}×{k}", times(batch)),
+            Self::PackedMatmul { m, n, k } => format!("{m}×{n}×{k}"),
             Self::Conv {
                 batch,
                 in_channels,

@@ -469,7 +469,7 @@ impl Profile {
     fn rates_of(&self, class: KernelClass, precision: Precision) -> Option<ClassRates> {
         let rate = |point: &CurvePoint| {
             let flops = point.shape.contraction_flops();
-            let amount = if flops > 0.0 { flops } else { point.shape.elements_moved() * precision.bytes() };
+            let amount = if flops > 0.0 { flops } else { point.shape.bytes_moved(precision.bytes()) };
             amount / point.stats.median.0
         };
         let curves = || self.curves_of(class, precision);

@@ -192,6 +192,10 @@ impl<'p> Measured<'p> {
             None if let Some(timed) = kernel.names().find_map(named).or_else(alike) => {
                 Timed { stand_in: true, ..timed }
             }
+            // Profiles that are older than the class.
+            None if let Some(shape) = kernel.shape.unpacked() => {
+                Timed { stand_in: true, ..self.kernel(&Kernel { shape, like: &[], ..*kernel })? }
+            }
             None if kernel.shape.contraction_flops() > 0.0 => {
                 return Err(PredictError::NoCurve { device: self.device.id.to_string(), class });
             }
@@ -222,7 +226,7 @@ impl<'p> Measured<'p> {
     }
 
     fn traffic(&self, shape: &KernelShape) -> Seconds {
-        Seconds(shape.elements_moved() * self.precision.bytes() / self.bandwidth.0)
+        Seconds(shape.bytes_moved(self.precision.bytes()) / self.bandwidth.0)
     }
 
     /// The time of a layer that the host computes: its operands go there, and its results come back.

@@ -22,7 +22,7 @@ mod forms;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::forms::{
-    Context, PACKED, dequantize, elements, is_standard_attention, kernels, push, push_like, square, swap,
+    Context, dequantize, elements, is_standard_attention, kernels, packed, push, square, swap,
 };
 use super::time::HOST_BYTES;
 use crate::cost::form::{MatMul, Right};
@@ -77,13 +77,15 @@ pub fn lower(cost: &ModelCost) -> Vec<Lowered> {
     lowering.done
 }
 
-/// The shapes of all kernels of a model, each once: what a calibration for this model measures.
+/// The shapes of all kernels of a model with the kernel of the suite that is most like the runtime's, each once:
+/// what a calibration for this model measures.
 #[must_use]
-pub fn shapes(cost: &ModelCost) -> Vec<KernelShape> {
+pub fn kernels_of(cost: &ModelCost) -> Vec<(KernelShape, &'static str)> {
     let lowered = lower(cost);
-    let shapes: BTreeSet<KernelShape> =
-        lowered.iter().flat_map(|layer| &layer.kernels).map(|kernel| kernel.shape).collect();
-    shapes.into_iter().collect()
+    let kernels = lowered.iter().flat_map(|layer| &layer.kernels);
+    let named: BTreeSet<_> =
+        kernels.filter_map(|kernel| Some((kernel.shape, kernel.names().next()?))).collect();
+    named.into_iter().collect()
 }
 
 /// A tensor whose channels are last in memory, and not where the model says.
@@ -138,8 +140,11 @@ impl<'c> Lowering<'c> {
             &[a, b] if is(place, "Mul") => Some([a, b]),
             _ => None,
         };
+        // Of both products at once.
         let row = |place: u32| match layer(place)?.form {
-            Form::MatMul(MatMul { batch: 1, m: 1, n, k, right: Right::Packed { .. } }) => Some((n, k)),
+            Form::MatMul(MatMul { batch: 1, m: 1, n, k, right: Right::Packed { bits } }) => {
+                packed(1, n.saturating_mul(2), k, bits)
+            }
             _ => None,
         };
         let last = u32::try_from(index).ok()?;
@@ -147,7 +152,7 @@ impl<'c> Lowering<'c> {
         let (swish, up) = if is(a, "Mul") { (a, b) } else { (b, a) };
         let [c, d] = of_two(swish)?;
         let (sigmoid, gate) = if is(c, "Sigmoid") { (c, d) } else { (d, c) };
-        let both = row(gate).filter(|size| row(up) == Some(*size))?;
+        let shape = row(gate).filter(|of_both| row(up) == Some(*of_both))?;
         let norm = match (edges.producers(gate as usize), edges.producers(up as usize)) {
             (&[a], &[b]) if a == b => a,
             _ => return None,
@@ -156,8 +161,6 @@ impl<'c> Lowering<'c> {
         if !is(sigmoid, "Sigmoid") || edges.producers(sigmoid as usize) != [gate] || !normalizes {
             return None;
         }
-        let (n, k) = both;
-        let shape = KernelShape::Matmul { batch: 1, m: 1, n: n.saturating_mul(2), k };
         let [gate, others @ ..] = [gate, up, sigmoid, swish, last, norm].map(|place| place as usize);
         let [up, sigmoid, swish, last, norm] = others.map(|place| (place, None));
         Some([(gate, Some(shape)), up, sigmoid, swish, last, norm])
@@ -174,7 +177,7 @@ impl<'c> Lowering<'c> {
             dequantize(layer, &mut lowered);
             if let Some(gated) = self.gated.get(&index) {
                 match gated {
-                    Some(shape) => push_like(&mut lowered, *shape, PACKED, layer.repeat),
+                    Some(shape) => push(&mut lowered, *shape, layer.repeat),
                     None => lowered.fused = true,
                 }
             } else if cancelled || self.is_fused(index, layer) {

@@ -272,7 +272,7 @@ pub fn measurements(profile: &Profile) -> Grid<'_> {
             let value = if flops > 0.0 {
                 Cell::Quantity(flops / point.stats.median.0, "FLOP/s")
             } else {
-                let moved = point.shape.elements_moved() * curve.precision.bytes();
+                let moved = point.shape.bytes_moved(curve.precision.bytes());
                 Cell::Quantity(moved / point.stats.median.0, "B/s")
             };
             row(&curve.kernel, curve.precision.name(), point.shape.to_string(), value, &point.stats);

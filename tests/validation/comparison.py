@@ -26,7 +26,8 @@ DEPENDS_ON_DATA = {"ssdlite320_mobilenet_v3_large.onnx": "each class sorts as ma
 
 # The classes are ergometer's own. `host` is the CPU provider, `move` what the runtime inserted, `other` the rest.
 PROGRAMS = {
-    "matmul": r"MatMul.*|Gemm.*|DP4AMatMul.*|FlashAttention.*|Lstm.*|LSTM|GRU",
+    "packed_matmul": r"MatMulNBits.*|DP4AMatMulNBits.*",
+    "matmul": r"MatMul.*|Gemm.*|FlashAttention.*|Lstm.*|LSTM|GRU",
     "conv": r"Conv|Conv2dMM|Conv3DNaive|Im2Col.*",
     "grouped_conv": r"GroupedConv",
     "transpose": r"Transpose",
@@ -37,11 +38,11 @@ PROGRAMS = {
     "gather": r"Gather.*|Scatter.*|Resize.*|DequantizeLinear",
     "copy": r"Concat|Slice|Split|Pad|Expand|Tile|CopyKVCache|SplitPackedQKV.*",
     "special": r"Erf|Exp|Tanh|Sigmoid|Gelu|QuickGelu|Sin|Cos|Pow|Log|Sqrt|Reciprocal|Softplus",
-    "elementwise": r"TopK.*|Add|Sub|Mul|Div|Neg|Abs|Relu|Clip|HardSigmoid|Where|Cast|Equal|Greater.*|Less.*|Min|Max|Not|And|Or"
+    "elementwise": r"DP4AMatMulQuantize|TopK.*|Add|Sub|Mul|Div|Neg|Abs|Relu|Clip|HardSigmoid|Where|Cast|Equal|Greater.*|Less.*|Min|Max|Not|And|Or"
     r"|QuantizeLinear|LeakyRelu|Ceil|Floor",
 }
 # Which of these a program belongs to is the layer's to say.
-FAMILIES = [{"matmul", "conv", "grouped_conv"}, {"elementwise", "special"}, {"copy", "gather", "transpose"}]
+FAMILIES = [{"matmul", "packed_matmul", "conv", "grouped_conv"}, {"elementwise", "special"}, {"copy", "gather", "transpose"}]
 # The runtime's layout passes name a node after the one they change.
 SUFFIX = re.compile(r"(_token_\d+|/QuickGeluFusion/|/duplicated)+$")
 

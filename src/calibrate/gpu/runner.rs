@@ -545,9 +545,10 @@ fn refused(error: wgpu::Error) -> RunError {
     match error {
         wgpu::Error::OutOfMemory { .. } => RunError::OutOfMemory,
         wgpu::Error::Validation { description, .. } | wgpu::Error::Internal { description, .. } => {
-            // Drivers explain at length; the cause stands at the end.
-            let line = description.lines().map(str::trim).rfind(|line| !line.is_empty());
-            RunError::Refused(line.unwrap_or("it gives no reason").to_owned())
+            // Drivers explain at length; the cause stands at the end, or before the line of a shader it points to.
+            let lines = description.lines().map(str::trim).take_while(|line| !line.starts_with("┌─"));
+            let cause = lines.filter(|line| !line.is_empty()).last();
+            RunError::Refused(cause.unwrap_or("it gives no reason").to_owned())
         }
     }
 }
@@ -570,7 +571,9 @@ fn matrices(adapter: &wgpu::Adapter, features: wgpu::Features) -> Vec<Need> {
     }
     let of = |size: u32, kind| {
         adapter.cooperative_matrix_properties().iter().any(|matrix| {
-            matrix.m_size == size && matrix.n_size == size && matrix.k_size == size && matrix.ab_type == kind
+            let sizes = [matrix.m_size, matrix.n_size, matrix.k_size];
+            let types = [matrix.ab_type, matrix.cr_type];
+            sizes == [size; 3] && types.iter().all(|each| *each == kind)
         })
     };
     let f32 = of(8, wgpu::CooperativeScalarType::F32).then_some(Need::MatrixF32);

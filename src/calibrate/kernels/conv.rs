@@ -99,7 +99,7 @@ fn product(configuration: &Configuration, size: Size, rows: u64) -> Option<Layou
         element,
         workgroups: [word(out_channels.div_ceil(32))?, word(rows)?, word(batch)?],
         operations: shape.contraction_flops(),
-        bytes: shape.elements_moved() * element.bytes() as f64,
+        bytes: shape.bytes_moved(element.bytes() as f64),
     })
 }
 

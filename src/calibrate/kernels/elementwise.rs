@@ -95,7 +95,7 @@ fn plain(
         element,
         workgroups: linear(vectors, 64)?,
         operations: elements as f64,
-        bytes: shape.elements_moved() * element.bytes() as f64,
+        bytes: shape.bytes_moved(element.bytes() as f64),
     })
 }
 

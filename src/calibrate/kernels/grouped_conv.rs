@@ -100,7 +100,7 @@ fn grouped(configuration: &Configuration, size: Size, invocations: u64) -> Optio
         element,
         workgroups: linear(invocations, 64)?,
         operations: shape.contraction_flops(),
-        bytes: shape.elements_moved() * element.bytes() as f64,
+        bytes: shape.bytes_moved(element.bytes() as f64),
     })
 }
 

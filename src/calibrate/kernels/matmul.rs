@@ -125,7 +125,7 @@ fn product(configuration: &Configuration, size: Size, workgroups: [u32; 3]) -> O
         element,
         workgroups,
         operations: shape.contraction_flops(),
-        bytes: shape.elements_moved() * element.bytes() as f64,
+        bytes: shape.bytes_moved(element.bytes() as f64),
     })
 }
 

@@ -16,6 +16,7 @@ mod matmul;
 mod matrix;
 mod memory;
 mod movement;
+mod packed_matmul;
 mod pool;
 mod rowwise;
 mod special;
@@ -39,6 +40,7 @@ pub static KERNELS: &[&[Kernel]] = &[
     intensity::KERNELS,
     launch::KERNELS,
     matmul::KERNELS,
+    packed_matmul::KERNELS,
     conv::KERNELS,
     grouped_conv::KERNELS,
     elementwise::KERNELS,

@@ -159,7 +159,7 @@ fn moved(configuration: &Configuration, size: Size, params: Vec<u32>, elements: 
         element,
         workgroups: [1, 1, 1],
         operations: 0.0,
-        bytes: shape.elements_moved() * element.bytes() as f64,
+        bytes: shape.bytes_moved(element.bytes() as f64),
     })
 }
 

@@ -82,7 +82,7 @@ fn pooled(
         element,
         workgroups: grid(outputs, channels)?,
         operations: outputs as f64 * window as f64,
-        bytes: shape.elements_moved() * element.bytes() as f64,
+        bytes: shape.bytes_moved(element.bytes() as f64),
     })
 }
 

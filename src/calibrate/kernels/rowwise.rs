@@ -128,7 +128,7 @@ fn rows(configuration: &Configuration, size: Size, class: KernelClass, together:
         element,
         workgroups: linear(rows.div_ceil(together), 1)?,
         operations: elements as f64,
-        bytes: shape.elements_moved() * element.bytes() as f64,
+        bytes: shape.bytes_moved(element.bytes() as f64),
     })
 }
 

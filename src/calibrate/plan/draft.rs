@@ -244,7 +244,7 @@ impl<'a> Draft<'a> {
         runtime_like: bool,
         configurations: &[Configuration],
     ) {
-        let contraction = matches!(class, KernelClass::Matmul | KernelClass::Conv | KernelClass::GroupedConv);
+        let contraction = class.is_contraction();
         for element in [Element::F32, Element::F16] {
             let Some(configuration) = configurations.iter().find(|of| of.element() == element) else {
                 continue;
@@ -278,7 +278,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub fn into_plan(mut self, models: &[KernelShape], seed: u64) -> Plan {
+    pub fn into_plan(mut self, models: &[(KernelShape, &'static str)], seed: u64) -> Plan {
         self.groups.sort_by_key(|group| group.priority);
         let most = if self.preset == Preset::Quick { QUICK_PIPELINES } else { usize::MAX };
         let mut pipelines = 0;
@@ -312,13 +312,12 @@ impl<'a> Draft<'a> {
     }
 
     /// Adds the shapes of models, on the kernels that a runtime would take, and says how many are new.
-    fn of_models(&mut self, models: &[KernelShape], tasks: &mut Vec<Task>) -> usize {
+    fn of_models(&mut self, models: &[(KernelShape, &'static str)], tasks: &mut Vec<Task>) -> usize {
         let mut wanted = HashSet::new();
         let mut added = 0;
-        for shape in models.iter().filter(|shape| wanted.insert(**shape)) {
-            let id = shape.runtime_kernel();
+        for (shape, id) in models.iter().filter(|asked| wanted.insert(**asked)) {
             let refused = |reason: &str| Unmeasured {
-                id: id.to_owned(),
+                id: (*id).to_owned(),
                 size: Some(shape.to_string()),
                 reason: reason.to_owned(),
             };

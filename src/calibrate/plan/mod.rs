@@ -319,11 +319,12 @@ pub fn row(case: &Case) -> String {
 }
 
 impl Plan {
-    /// What to measure on an adapter, and besides the suite the shapes of models, each distinct one once.
+    /// What to measure on an adapter, and besides the suite the shapes of models on kernels named with them, each
+    /// distinct pair once.
     ///
     /// The same arguments give the same plan.
     #[must_use]
-    pub fn new(preset: Preset, adapter: &Adapter, models: &[KernelShape], seed: u64) -> Self {
+    pub fn new(preset: Preset, adapter: &Adapter, models: &[(KernelShape, &'static str)], seed: u64) -> Self {
         Draft::of_suite(preset, adapter).into_plan(models, seed)
     }
 

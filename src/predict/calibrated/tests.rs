@@ -180,10 +180,11 @@ fn weights_of_few_bits_take_the_kernel_for_them_and_the_usual_one_without() {
     let steps = 8.0 * 1_048_576.0;
     let without = on(measured(), packed(8));
     close(without.latency.value.0, steps / 1e12 + 5e-6 + DISPATCH);
-    let lacks = |notes: &[String]| notes.iter().any(|note| note.contains("no curve of matmul.packed4"));
+    let lacks =
+        |notes: &[String]| notes.iter().any(|note| note.contains("no curve of packed_matmul.lanes32"));
     assert!(lacks(&without.notes));
     let mut profile = measured();
-    profile.curves.push(curve(KernelClass::Matmul, "matmul.packed4", 0.0, f64::INFINITY, 2e12));
+    profile.curves.push(curve(KernelClass::PackedMatmul, "packed_matmul.lanes32", 0.0, f64::INFINITY, 2e12));
     let with = on(profile.clone(), packed(8));
     close(with.latency.value.0, steps / 2e12 + DISPATCH);
     assert!(!lacks(&with.notes));

@@ -7,9 +7,7 @@ use crate::device::kernel::KernelShape;
 
 /// An output an invocation, its whole sum in a loop.
 const NAIVE: &[&str] = &["matmul.naive"];
-/// Few rows by weights of several to a byte: a few columns a workgroup, whose lanes share the sum.
-pub(super) const PACKED: &[&str] = &["matmul.packed4", "matmul.split"];
-/// Few rows, with the sum shared by lanes: attention of one query over a cache.
+/// Few rows, with the sum shared by lanes: attention of one query over a cache, and weights of other than 4 bits.
 const SPLIT: &[&str] = &["matmul.split"];
 /// From buffer to buffer, four elements at a time.
 const COPY_IN_FOURS: &[&str] = &["copy.vec4"];
@@ -242,16 +240,28 @@ fn gather_rows(rows: &Rows, times: u64, lowered: &mut Lowered) {
 }
 
 /// A tile of outputs a workgroup: of 32 rows, or of 8 where there are no more.
-fn matmul(product: &MatMul, operator: &str, times: u64, lowered: &mut Lowered) {
-    let MatMul { batch, m, n, k, right } = *product;
+fn matmul(matmul: &MatMul, operator: &str, times: u64, lowered: &mut Lowered) {
+    let MatMul { batch, m, n, k, right } = *matmul;
     // Gemm has tiles of 32 rows also for fewer: a product of 9 rows takes the same ones.
     let m = if operator == "Gemm" && (1..=FEW_ROWS).contains(&m) { FEW_ROWS.saturating_add(1) } else { m };
-    let packed = matches!(right, Right::Packed { .. }) && m <= FEW_ROWS;
-    if packed && k.is_multiple_of(INTEGER_SUMS) {
-        push(lowered, elementwise(m.saturating_mul(k), 1, false), times);
+    let shape = KernelShape::Matmul { batch, m, n, k };
+    match right {
+        Right::Packed { bits } if m <= FEW_ROWS => {
+            if k.is_multiple_of(INTEGER_SUMS) {
+                push(lowered, elementwise(product(&[batch, m, k]), 1, false), times);
+            }
+            match packed(batch.saturating_mul(m), n, k, bits) {
+                Some(packed) => push(lowered, packed, times),
+                None => push_like(lowered, shape, SPLIT, times),
+            }
+        }
+        _ => push(lowered, shape, times),
     }
-    let like = if packed { PACKED } else { &[] };
-    push_like(lowered, KernelShape::Matmul { batch, m, n, k }, like, times);
+}
+
+/// The product of a few rows by packed weights; `None` where they have other than 4 bits.
+pub(super) fn packed(m: u64, n: u64, k: u64, bits: u8) -> Option<KernelShape> {
+    (bits == 4).then_some(KernelShape::PackedMatmul { m, n, k })
 }
 
 /// A convolution without groups is a matrix product: as such where it looks at one pixel a time or at the whole
