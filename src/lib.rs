@@ -45,6 +45,7 @@
 //! | [`device`] | the catalogue of devices; what a profile of one holds | units |
 //! | [`calibrate`] | measuring the local adapter and its power | device, units |
 //! | [`predict`] | time and energy | cost, device, units |
+//! | [`zoo`] | scoring many models: what there is, a row for each, how they stand | predict, cost, graph, onnx, device |
 //! | [`report`] | screen, JSON, CSV, Markdown: lays out, never computes | all above |
 //! | [`cli`] | commands and their options: no arithmetic | all |
 //!
@@ -69,3 +70,4 @@ pub mod predict;
 pub mod report;
 pub mod tensor;
 pub mod units;
+pub mod zoo;

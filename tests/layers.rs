@@ -14,8 +14,24 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("device", &["units"]),
     ("calibrate", &["device", "units"]),
     ("predict", &["cost", "device", "units"]),
-    ("report", &["predict", "calibrate", "device", "cost", "graph", "onnx", "ops", "tensor", "units"]),
-    ("cli", &["report", "predict", "calibrate", "device", "cost", "graph", "onnx", "ops", "tensor", "units"]),
+    ("zoo", &["predict", "device", "cost", "graph", "onnx", "ops", "tensor", "units"]),
+    ("report", &["zoo", "predict", "calibrate", "device", "cost", "graph", "onnx", "ops", "tensor", "units"]),
+    (
+        "cli",
+        &[
+            "report",
+            "zoo",
+            "predict",
+            "calibrate",
+            "device",
+            "cost",
+            "graph",
+            "onnx",
+            "ops",
+            "tensor",
+            "units",
+        ],
+    ),
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
