@@ -4,8 +4,12 @@
 //! encoding, so that no weight is copied. `typed` decodes them as numbers, for the rare file that does
 //! not pack them. `layout` tells, for each message, which fields it has, how they are written and what
 //! one of them takes in memory: the survey that comes before decoding walks by it.
+//!
+//! It also hashes the sources: what was counted by others is counted again.
 
-use std::{env, error::Error, fs, path::PathBuf};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::{env, error::Error, fs};
 
 use protox::prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
 
@@ -36,7 +40,27 @@ fn main() -> Result<(), Box<dyn Error>> {
         text.replace(&format!("repeated {kind} {name}"), &format!("repeated bytes {name}"))
     });
     compile("ranged", &ranged)?;
-    compile("typed", &schema)
+    compile("typed", &schema)?;
+    println!("cargo::rerun-if-changed=src");
+    println!("cargo::rustc-env=ERGOMETER_SOURCES={:016x}", hash_of(Path::new("src"))?);
+    Ok(())
+}
+
+/// A hash of the names and contents of all files in a folder.
+fn hash_of(folder: &Path) -> Result<u64, Box<dyn Error>> {
+    let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by_key(|entry| entry.file_name());
+    let mut hasher = DefaultHasher::new();
+    for entry in entries {
+        let path = entry.path();
+        entry.file_name().hash(&mut hasher);
+        if path.is_dir() {
+            hash_of(&path)?.hash(&mut hasher);
+        } else {
+            fs::read(&path)?.hash(&mut hasher);
+        }
+    }
+    Ok(hasher.finish())
 }
 
 /// Writes `OUT_DIR/<package>.rs` from the schema's text, and the layout from the typed schema.

@@ -8,21 +8,21 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::error::{self, Refusal};
+use super::estimates::Estimates;
 use super::output::{self, Output};
 use super::shapes::{self, CountError, Shapes};
-use super::targets::{self, Targets};
+use super::targets::Targets;
 use super::{Format, Global, Status};
 use crate::cost::{self, By, Convention, ModelCost};
-use crate::device::{Device, Precision};
+use crate::device::Device;
 use crate::graph::{Origin, Trips, TypedGraph};
 use crate::onnx;
-use crate::predict::{self, Prediction, Runtime, predict};
+use crate::predict::{Prediction, predict};
 use crate::report::failure::{FailedModel, Failure, Problem};
 use crate::report::fields::{self, FIELDS, Field};
 use crate::report::rows::{self, Selection};
 use crate::report::screen::{self, Detail, Layout};
 use crate::report::{NoEstimate, Subject, analysis, csv, json};
-use crate::units::Watts;
 
 /// Rows of a table where no other number is asked for.
 const TOP: usize = 10;
@@ -38,18 +38,8 @@ pub struct Options {
     /// Refuse a model that needs a default or has a node that is not counted, and list all that is missing
     #[arg(long, help_heading = "Shapes")]
     strict: bool,
-    /// Estimate for these devices; `ergometer devices` lists them, `ergometer bench` measures `local`
-    #[arg(long = "device", value_name = "A,B", value_delimiter = ',', help_heading = "Estimate")]
-    devices: Vec<String>,
-    /// Run contractions in fp64, fp32, tf32, fp16, bf16, fp8, int8 or int4, not as the model stores them
-    #[arg(long, value_name = "P", help_heading = "Estimate")]
-    precision: Option<Precision>,
-    /// What runs the model: webgpu needs a profile and is the default with one, eager is it without
-    #[arg(long, value_name = "RUNTIME", help_heading = "Estimate")]
-    runtime: Option<RuntimeName>,
-    /// Draw of the local device, where no meter measured it and the catalogue does not know it
-    #[arg(long, value_name = "WATTS", value_parser = watts, help_heading = "Estimate")]
-    board_power: Option<Watts>,
+    #[command(flatten)]
+    estimates: Estimates,
     /// Show every row, in the file's order unless --sort is given
     #[arg(long, help_heading = "Layers", conflicts_with = "top")]
     all: bool,
@@ -70,15 +60,6 @@ pub struct Options {
     /// What the headline counts
     #[arg(long, value_name = "NAME", default_value = "flops", help_heading = "Layers")]
     convention: Weighing,
-}
-
-/// What runs a model.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-enum RuntimeName {
-    /// ONNX Runtime with its WebGPU provider
-    Webgpu,
-    /// One kernel a layer, nothing fused, as eager PyTorch does
-    Eager,
 }
 
 /// What a row is.
@@ -130,7 +111,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
             .hint("take --format csv, or pick keys with jq")
             .into());
     }
-    let targets = targets::of(&options.devices, options.board_power)?;
+    let targets = options.estimates.targets()?;
     if !global.quiet {
         for warning in &targets.warnings {
             error::warn(warning);
@@ -208,8 +189,7 @@ fn count<'m>(
     devices: &[Cow<'static, Device>],
 ) -> Result<Counted<'m>, CountError> {
     let (graph, cost) = shapes::count(model, &options.shapes)?;
-    let runtime = options.runtime.map(Runtime::from);
-    let request = predict::Request { precision: options.precision, runtime };
+    let request = options.estimates.request();
     let mut predictions = vec![];
     let mut without_estimate = vec![];
     for device in devices {
@@ -358,24 +338,6 @@ impl From<Weighing> for Convention {
             Weighing::Flops => Self::Flops,
             Weighing::Macs => Self::Macs,
             Weighing::Contraction => Self::Contraction,
-        }
-    }
-}
-
-/// `35`, `35W` or `35 W`.
-fn watts(text: &str) -> Result<Watts, String> {
-    let number = text.trim().trim_end_matches(['W', 'w']).trim();
-    match number.parse() {
-        Ok(watts) if f64::is_finite(watts) && watts > 0.0 => Ok(Watts(watts)),
-        _ => Err(format!("\"{text}\" is no power: a number of watts above 0 is needed")),
-    }
-}
-
-impl From<RuntimeName> for Runtime {
-    fn from(name: RuntimeName) -> Self {
-        match name {
-            RuntimeName::Webgpu => Self::Webgpu,
-            RuntimeName::Eager => Self::Eager,
         }
     }
 }

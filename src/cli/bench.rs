@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::error::Refusal;
+use super::interrupt::stop_on_interrupt;
 use super::output::{self, Output};
 use super::profiles::{self, LOCAL};
 use super::shapes::{self, Shapes};
@@ -213,20 +213,6 @@ fn energy(
     bar.set_message(format!("energy by {}", meter.identity().name));
     consumption::measure(&Cases::of(plan), gpu, meter.as_mut(), &*roots.clock(), options.seed, stop)
         .map_err(|error| error.to_string())
-}
-
-/// A flag that the first Ctrl-C sets; the second ends the program.
-fn stop_on_interrupt() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&stop);
-    // Without a handler Ctrl-C still ends the program; it only keeps nothing.
-    let _ = ctrlc::set_handler(move || {
-        if told.swap(true, Ordering::SeqCst) {
-            #[allow(clippy::exit, reason = "the user asked twice")]
-            std::process::exit(Status::Interrupted as i32);
-        }
-    });
-    stop
 }
 
 fn bar(global: &Global, adapter: &str) -> ProgressBar {

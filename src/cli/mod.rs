@@ -4,11 +4,16 @@ mod analyze;
 mod bench;
 mod devices;
 mod error;
+mod estimates;
 mod generate;
+mod interrupt;
+mod merge;
 mod ops;
 mod output;
 mod profiles;
 mod schema;
+mod score;
+mod scores;
 mod shapes;
 mod strip;
 mod targets;
@@ -54,8 +59,12 @@ enum Command {
     Devices(devices::Options),
     /// List every operator, and what is known of it
     Ops(ops::Options),
+    /// Join the shards of a scored zoo, and verify that none is missing
+    Merge(merge::Options),
     /// Print the JSON Schema of an output
     Schema(schema::Options),
+    /// Score many models: one row for each, whatever happens to it
+    Score(score::Options),
     /// Write a model without its large weights: its counts stay the same
     Strip(strip::Options),
 }
@@ -65,8 +74,10 @@ enum Command {
 #[command(next_help_heading = "Output")]
 struct Global {
     /// How results are written
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "table")]
-    format: Format,
+    ///
+    /// Without it the name of the file with -o decides, else it is a table
+    #[arg(long, global = true, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Short for --format json
     #[arg(long, global = true, conflicts_with = "format")]
     json: bool,
@@ -94,7 +105,18 @@ impl Global {
     }
 
     fn format(&self) -> Format {
-        if self.json { Format::Json } else { self.format }
+        if self.json {
+            return Format::Json;
+        }
+        let extension = self.output.as_deref().and_then(Path::extension).and_then(|name| name.to_str());
+        let by_name = || match extension? {
+            "json" => Some(Format::Json),
+            "jsonl" => Some(Format::Jsonl),
+            "csv" => Some(Format::Csv),
+            "md" => Some(Format::Md),
+            _ => None,
+        };
+        self.format.or_else(by_name).unwrap_or(Format::Table)
     }
 }
 
@@ -149,8 +171,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
         Some(Command::Analyze(options)) => analyze::run(&options, global),
         Some(Command::Bench(options)) => bench::run(&options, global),
         Some(Command::Devices(options)) => devices::run(&options, global),
+        Some(Command::Merge(options)) => merge::run(&options, global),
         Some(Command::Ops(options)) => ops::run(&options, global),
         Some(Command::Schema(options)) => schema::run(&options, global),
+        Some(Command::Score(options)) => score::run(&options, global),
         Some(Command::Strip(options)) => strip::run(&options, global),
         None => Err(Refusal::usage("a command or a model is needed").hint("ergometer MODEL.onnx").into()),
     }

@@ -14,14 +14,22 @@ pub const LOCAL: &str = "local";
 /// Bytes of the largest profile that is read: twenty times what a full run writes.
 const LARGEST: u64 = 64 << 20;
 
+/// Where ergometer keeps what it would have to work out again.
+///
+/// # Errors
+/// A [`Refusal`] on a system without a home directory.
+pub fn cache_folder() -> Result<PathBuf, Refusal> {
+    let directories = etcetera::choose_base_strategy()
+        .map_err(|error| Refusal::environment(format!("there is no cache directory: {error}")))?;
+    Ok(directories.cache_dir().join("ergometer"))
+}
+
 /// Where profiles are kept.
 ///
 /// # Errors
 /// A [`Refusal`] on a system without a home directory.
 pub fn folder() -> Result<PathBuf, Refusal> {
-    let directories = etcetera::choose_base_strategy()
-        .map_err(|error| Refusal::environment(format!("there is no cache directory: {error}")))?;
-    Ok(directories.cache_dir().join("ergometer").join("profiles"))
+    Ok(cache_folder()?.join("profiles"))
 }
 
 /// Whether a profile may be called so: it becomes a file's name.

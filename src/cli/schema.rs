@@ -6,6 +6,7 @@ use super::output::Output;
 use super::{Global, Status};
 use crate::device::profile::Profile;
 use crate::report::{analysis, json};
+use crate::zoo::Score;
 
 /// Options of `schema`.
 #[derive(Args, Debug)]
@@ -21,12 +22,15 @@ enum Which {
     Analysis,
     /// `bench --format json`
     Profile,
+    /// A row of `score --format jsonl`
+    Score,
 }
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let schema = match options.of {
         Which::Analysis => analysis::schema(),
         Which::Profile => schemars::schema_for!(Profile),
+        Which::Score => schemars::schema_for!(Score),
     };
     let mut out = Output::open(global)?;
     json::write(&schema, json::Layout::Indented, &mut out)?;

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::cost::{self, ModelCost};
-use crate::graph::{self, GraphError, Request, TypedGraph};
+use crate::graph::{self, Request, TypedGraph};
 use crate::onnx;
 
 /// What the user says of open dimensions.
@@ -21,6 +21,13 @@ pub struct Shapes {
     batch: Option<u64>,
 }
 
+impl Shapes {
+    /// What inference is asked for.
+    pub fn request(&self) -> Request {
+        Request { dims: self.dims.clone(), inputs: self.inputs.clone(), batch: self.batch }
+    }
+}
+
 /// Why a model cannot be counted.
 pub struct CountError {
     /// For programs.
@@ -36,47 +43,17 @@ pub struct CountError {
 /// # Errors
 /// [`CountError`].
 pub fn count<'m>(model: &'m onnx::Model, shapes: &Shapes) -> Result<(TypedGraph<'m>, ModelCost), CountError> {
-    let request = Request { dims: shapes.dims.clone(), inputs: shapes.inputs.clone(), batch: shapes.batch };
-    let graph = graph::infer(&model.proto, &request).map_err(|error| CountError {
-        code: code(&error),
-        hint: hint(&error),
+    let graph = graph::infer(&model.proto, &shapes.request()).map_err(|error| CountError {
+        code: error.code(),
+        hint: error.hint(),
         message: error.to_string(),
     })?;
     let cost = cost::count(&graph).map_err(|error| CountError {
-        code: "overflow",
+        code: error.code(),
+        hint: error.hint(),
         message: error.to_string(),
-        hint: Some("a dimension is larger than any real one: see --dim and --input".to_owned()),
     })?;
     Ok((graph, cost))
-}
-
-fn code(error: &GraphError) -> &'static str {
-    match error {
-        GraphError::NoGraph => "no-graph",
-        GraphError::Node { .. } => "shape-mismatch",
-        GraphError::UnknownName { .. } => "unknown-name",
-        GraphError::InputRank { .. } => "input-rank",
-        GraphError::Contradiction { .. } => "contradiction",
-        GraphError::NoBatch => "no-batch",
-        GraphError::TooManyNodes { .. } => "too-many-nodes",
-        GraphError::TooDeep { .. } => "too-deep",
-    }
-}
-
-fn hint(error: &GraphError) -> Option<String> {
-    let hint = match error {
-        GraphError::NoGraph => "an ONNX model without a graph holds nothing to count: export it again",
-        GraphError::Node { .. } => "the shapes given with --dim, --input and --batch must suit the model",
-        GraphError::UnknownName { kind: "input", .. } => "names are case-sensitive: --input NAME=1x3x224x224",
-        GraphError::UnknownName { .. } => "names are case-sensitive: --dim NAME=V",
-        GraphError::InputRank { .. } => "give as many numbers as the input has dimensions",
-        GraphError::Contradiction { .. } => "a name has one size in the whole model",
-        GraphError::NoBatch => "set the dimensions that you mean with --dim or --input",
-        GraphError::TooManyNodes { .. } | GraphError::TooDeep { .. } => {
-            "inline the functions of the model, or export it again"
-        }
-    };
-    Some(hint.to_owned())
 }
 
 /// `batch=8`.

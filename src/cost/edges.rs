@@ -1,5 +1,7 @@
 //! Which layers feed which: what a model of time needs to know of a graph.
 
+use serde::{Deserialize, Serialize};
+
 use super::LayerCost;
 use crate::graph::{Body, Source, TypedGraph, ValueId};
 use crate::ops::{Form, Rule};
@@ -13,7 +15,7 @@ use crate::ops::{Form, Rule};
 /// name the call. The body's own layers are fed by those outside it. What a loop gives its body anew each turn
 /// has no producer, and what it collects from its turns no consumer. Folded layers are nobody's producers:
 /// what they make is a constant.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Edges {
     /// Where the producers of each layer begin in `targets`, and one entry more for the end.
     starts: Vec<u32>,

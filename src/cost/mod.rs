@@ -5,11 +5,14 @@
 
 mod convention;
 mod edges;
+mod known_name;
 mod liveness;
 mod params;
 mod rollup;
 
 use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
 
 use crate::graph::{Source, Trips, TypedGraph, TypedNode, ValueId};
 use crate::ops::{Bytes, Confidence, Costed, Counts, Moved, Node, OpError, Operator, Rule, Traffic, counts};
@@ -19,10 +22,11 @@ pub use crate::ops::form::{self, Form};
 pub use convention::Convention;
 pub use edges::Edges;
 pub use params::Params;
+pub use known_name::KnownName;
 pub use rollup::{By, Group, operator_name, roll_up, sum};
 
 /// What one node costs, all its turns together.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct LayerCost {
     /// Operations.
     pub counts: Counts,
@@ -39,16 +43,18 @@ pub struct LayerCost {
     /// The form of its kernel, of one turn.
     pub form: Form,
     /// Name of its operator; empty for one that the operator table lacks, and for a sum of layers.
-    pub operator: &'static str,
+    #[serde(with = "known_name")]
+    pub operator: KnownName,
     /// Operator-set domain of its operator; empty for ai.onnx.
-    pub domain: &'static str,
+    #[serde(with = "known_name")]
+    pub domain: KnownName,
     /// Elements of each operand that a folded DequantizeLinear makes of stored weights, in the order of the
     /// inputs. Some runtimes do not fold it, and repeat it in each run.
     pub dequantized: Vec<u64>,
 }
 
 /// A node whose cost is not known.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Uncosted {
     /// Index of the node in [`TypedGraph::nodes`].
     pub node: usize,
@@ -57,7 +63,7 @@ pub struct Uncosted {
 }
 
 /// What a model costs.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct ModelCost {
     /// One entry a node, in the order of [`TypedGraph::nodes`].
     pub layers: Vec<LayerCost>,
@@ -72,7 +78,7 @@ pub struct ModelCost {
 }
 
 /// Sums over the layers of a model.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// Operations.
     pub counts: Counts,
@@ -108,6 +114,20 @@ pub struct Totals {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the totals do not fit in 64 bits")]
 pub struct CostError;
+
+impl CostError {
+    /// A word for programs: it does not change between releases.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "overflow"
+    }
+
+    /// What would help.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some("a dimension is larger than any real one: see --dim and --input".to_owned())
+    }
+}
 
 /// Counts a typed graph.
 ///

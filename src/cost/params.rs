@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::{CostError, LayerCost};
 use crate::graph::{Source, TypedGraph, TypedNode, Value, ValueId};
 use crate::ops::{Rule, Weights};
 use crate::tensor::{ElementType, TensorType, Type};
 
 /// Parameters, by what they are for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Params {
     /// Elements of weights, biases, tables and normalisation statistics.
     pub elements: u64,

@@ -65,6 +65,41 @@ pub enum GraphError {
     },
 }
 
+impl GraphError {
+    /// A word for programs: it names the kind of problem and does not change between releases.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoGraph => "no-graph",
+            Self::Node { .. } => "shape-mismatch",
+            Self::UnknownName { .. } => "unknown-name",
+            Self::InputRank { .. } => "input-rank",
+            Self::Contradiction { .. } => "contradiction",
+            Self::NoBatch => "no-batch",
+            Self::TooManyNodes { .. } => "too-many-nodes",
+            Self::TooDeep { .. } => "too-deep",
+        }
+    }
+
+    /// What would help, if that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoGraph => "an ONNX model without a graph holds nothing to count: export it again",
+            Self::Node { .. } => "the shapes given with --dim, --input and --batch must suit the model",
+            Self::UnknownName { kind: "input", .. } => "names are case-sensitive: --input NAME=1x3x224x224",
+            Self::UnknownName { .. } => "names are case-sensitive: --dim NAME=V",
+            Self::InputRank { .. } => "give as many numbers as the input has dimensions",
+            Self::Contradiction { .. } => "a name has one size in the whole model",
+            Self::NoBatch => "set the dimensions that you mean with --dim or --input",
+            Self::TooManyNodes { .. } | Self::TooDeep { .. } => {
+                "inline the functions of the model, or export it again"
+            }
+        };
+        Some(hint.to_owned())
+    }
+}
+
 /// The first of many names, and how many more there are.
 pub(super) fn some_of(names: &[String]) -> String {
     const SHOWN: usize = 20;

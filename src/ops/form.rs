@@ -4,13 +4,15 @@
 //! table names the rule that gives it. A rule that cannot say (a size is not known) is answered by the counts
 //! alone: see [`Form::of_counts`].
 
+use serde::{Deserialize, Serialize};
+
 use super::dims::{self, count, product};
 use super::{Costed, Counts, Node, OpError};
 use crate::tensor::{Dim, Type};
 
 /// The form of one turn of a node's kernel. Sizes that depend on data are the largest they can be, as in
 /// [`Counts`].
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub enum Form {
     /// None: the node is folded, does not run, only runs a body, or its cost is not known.
     #[default]
@@ -116,7 +118,7 @@ pub enum Form {
 
 /// `A [batch, m, k]` by `B [batch, k, n]`. Rows of `A` that all meet one and the same `B` are in `m`,
 /// whatever axes they stand along.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct MatMul {
     /// Products of different matrices `B`.
     pub batch: u64,
@@ -131,7 +133,7 @@ pub struct MatMul {
 }
 
 /// What the right factor of a matrix product is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Right {
     /// Made anew each inference.
     Activation,
@@ -157,7 +159,7 @@ impl Right {
 
 /// `X [batch, in_channels, input]` by `W [out_channels, in_channels / groups, kernel]` to
 /// `Y [batch, out_channels, output]`, spatial sizes as height and width. Along one axis alone, the height is 1.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Conv {
     /// Images.
     pub batch: u64,
@@ -185,7 +187,7 @@ pub struct Conv {
 
 /// `softmax(Q·Kᵀ)·V`, `Q [batch, heads, q_len, head_size]`, `K [batch, kv_heads, kv_len, head_size]` and
 /// `V [batch, kv_heads, kv_len, v_head_size]`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Attention {
     /// Sequences.
     pub batch: u64,
@@ -206,7 +208,7 @@ pub struct Attention {
 }
 
 /// A recurrent layer over sequences of one length.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Recurrent {
     /// Which cell.
     pub cell: Cell,
@@ -223,7 +225,7 @@ pub struct Recurrent {
 }
 
 /// A recurrent cell.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Cell {
     /// One gate.
     Rnn,
@@ -245,7 +247,7 @@ impl Cell {
 }
 
 /// Elements in rows that are each worked on together.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Rows {
     /// How many.
     pub rows: u64,

@@ -1,10 +1,12 @@
 //! The vector of counters that a node's work is counted in, and the bytes it moves.
 
 use super::OpError;
+use serde::{Deserialize, Serialize};
+
 use crate::tensor::ElementType;
 
 /// How sure a count is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum Confidence {
     /// The operator's definition gives the number.
     #[default]
@@ -23,7 +25,7 @@ pub enum Confidence {
 ///
 /// The FLOPs of the headline are `2·macs + alu + div + trans`; integer, random and string work is
 /// apart.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Multiply-accumulates of contractions: convolution, matrix product, attention, recurrent gates.
     pub macs: u64,

@@ -116,20 +116,20 @@ pub enum Fit {
 
 /// One column of a grid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Column {
+pub struct Column<'a> {
     /// Its name in CSV and JSON, and on the command line.
-    pub key: &'static str,
+    pub key: &'a str,
     /// Its heading in tables.
-    pub title: &'static str,
+    pub title: &'a str,
     /// How it fits.
     pub fit: Fit,
     /// Whether a bar stands beside its shares.
     pub bar: bool,
 }
 
-impl Column {
+impl<'a> Column<'a> {
     /// A column without bars.
-    pub const fn new(key: &'static str, title: &'static str, fit: Fit) -> Self {
+    pub const fn new(key: &'a str, title: &'a str, fit: Fit) -> Self {
         Self { key, title, fit, bar: false }
     }
 }
@@ -138,7 +138,7 @@ impl Column {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Grid<'a> {
     /// The columns.
-    pub columns: Vec<Column>,
+    pub columns: Vec<Column<'a>>,
     /// One cell a column.
     pub rows: Vec<Vec<Cell<'a>>>,
     /// What stands below in tables, never in CSV: the rest that was left out, the total.

@@ -8,7 +8,7 @@ use super::grid::{Cell, Column, Grid};
 
 /// A row of a grid: an object, by the keys of its columns.
 #[derive(Debug)]
-pub struct Object<'g>(&'g [Column], &'g [Cell<'g>]);
+pub struct Object<'g>(&'g [Column<'g>], &'g [Cell<'g>]);
 
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -9,6 +9,7 @@ pub mod json;
 pub mod markdown;
 pub mod profile;
 pub mod rows;
+pub mod scores;
 pub mod screen;
 pub mod style;
 pub mod table;

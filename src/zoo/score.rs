@@ -164,3 +164,23 @@ pub struct Standing {
     /// without an energy.
     pub pareto_params: Option<bool>,
 }
+
+impl Score {
+    /// What was counted; `None` of a model that failed.
+    #[must_use]
+    pub fn facts(&self) -> Option<&Facts> {
+        match &self.outcome {
+            Outcome::Counts(facts) => Some(facts),
+            Outcome::Error(_) => None,
+        }
+    }
+
+    /// Why it failed; `None` of a model that did not.
+    #[must_use]
+    pub fn error(&self) -> Option<&Problem> {
+        match &self.outcome {
+            Outcome::Counts(_) => None,
+            Outcome::Error(problem) => Some(problem),
+        }
+    }
+}

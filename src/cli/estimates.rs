@@ -1,0 +1,69 @@
+//! What estimates are for and rest on: options of every command that estimates.
+
+use clap::{Args, ValueEnum};
+
+use super::error::Refusal;
+use super::targets::{self, Targets};
+use crate::device::Precision;
+use crate::predict::{Request, Runtime};
+use crate::units::Watts;
+
+/// What the user says of estimates.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Estimate")]
+pub struct Estimates {
+    /// Estimate for these devices; `ergometer devices` lists them, `ergometer bench` measures `local`
+    #[arg(long = "device", value_name = "A,B", value_delimiter = ',')]
+    devices: Vec<String>,
+    /// Run contractions in fp64, fp32, tf32, fp16, bf16, fp8, int8 or int4, not as the model stores them
+    #[arg(long, value_name = "P")]
+    precision: Option<Precision>,
+    /// What runs the model: webgpu needs a profile and is the default with one, eager is it without
+    #[arg(long, value_name = "RUNTIME")]
+    runtime: Option<RuntimeName>,
+    /// Draw of the local device, where no meter measured it and the catalogue does not know it
+    #[arg(long, value_name = "WATTS", value_parser = watts)]
+    board_power: Option<Watts>,
+}
+
+/// What runs a model.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum RuntimeName {
+    /// ONNX Runtime with its WebGPU provider
+    Webgpu,
+    /// One kernel a layer, nothing fused, as eager PyTorch does
+    Eager,
+}
+
+impl Estimates {
+    /// The devices, and what must be told of them.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for a name that is no device.
+    pub fn targets(&self) -> Result<Targets, Refusal> {
+        targets::of(&self.devices, self.board_power)
+    }
+
+    /// What each device is asked for.
+    pub fn request(&self) -> Request {
+        Request { precision: self.precision, runtime: self.runtime.map(Runtime::from) }
+    }
+}
+
+impl From<RuntimeName> for Runtime {
+    fn from(name: RuntimeName) -> Self {
+        match name {
+            RuntimeName::Webgpu => Self::Webgpu,
+            RuntimeName::Eager => Self::Eager,
+        }
+    }
+}
+
+/// `35`, `35W` or `35 W`.
+fn watts(text: &str) -> Result<Watts, String> {
+    let number = text.trim().trim_end_matches(['W', 'w']).trim();
+    match number.parse() {
+        Ok(watts) if f64::is_finite(watts) && watts > 0.0 => Ok(Watts(watts)),
+        _ => Err(format!("\"{text}\" is no power: a number of watts above 0 is needed")),
+    }
+}

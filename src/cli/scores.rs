@@ -1,0 +1,170 @@
+//! What becomes of the rows of a scored zoo: in the format asked for, sorted by path.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::error::Refusal;
+use super::output::Output;
+use super::score::refused;
+use super::{Format, Global, Status};
+use crate::report::scores::{self, Best, Columns, Layout, Summary};
+use crate::report::{csv, json};
+use crate::zoo::Score;
+use crate::zoo::standing::{Ranking, Standings};
+use crate::zoo::store::{Store, StoreError};
+
+/// Rows of a table where no other number is asked for.
+const TOP: usize = 20;
+/// Rows that are written to CSV at a time.
+const CHUNK: usize = 256;
+
+/// How rows are made known.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Rows")]
+pub struct Publication {
+    /// Show so many rows of a table, the lowest energy first
+    #[arg(long, value_name = "N", default_value_t = TOP)]
+    top: usize,
+    /// Show every row of a table
+    #[arg(long, conflicts_with = "top")]
+    all: bool,
+    /// Write the rows of models that failed to a file, as JSON lines
+    #[arg(long, value_name = "FILE")]
+    failures: Option<PathBuf>,
+    /// End with exit code 0 also if models failed
+    #[arg(long)]
+    allow_failures: bool,
+}
+
+/// Writes all rows of a store with their standing, and says how the command ends.
+///
+/// # Errors
+/// A [`Refusal`] of the store, or what a file or pipe says.
+pub fn publish(
+    store: &Store,
+    devices: &[String],
+    how: &Publication,
+    global: &Global,
+) -> anyhow::Result<Status> {
+    let mut ranking = Ranking::default();
+    each(store, |score| {
+        ranking.add(&score);
+        Ok(())
+    })?;
+    let mut standings = ranking.standings();
+    let mut failures = how.failures.as_ref().map(create).transpose()?;
+    let mut out = Output::open(global)?;
+    let mut rows = Rows::new(global.format(), devices, how);
+    let mut summary = Summary::default();
+    each(store, |score| {
+        let score = ranked(score, &mut standings);
+        summary.add(&score);
+        if let Some(file) = failures.as_mut().filter(|_| score.error().is_some()) {
+            json::write(&score, json::Layout::Line, file)?;
+        }
+        rows.add(score, &mut out)
+    })?;
+    if let Some(mut file) = failures {
+        file.flush()?;
+    }
+    rows.finish(&summary, devices, &mut out)?;
+    out.finish()?;
+    Ok(match summary.failed {
+        0 => Status::Done,
+        _ if how.allow_failures => Status::Done,
+        failed if failed == summary.models => Status::Invalid,
+        _ => Status::Partial,
+    })
+}
+
+fn ranked(mut score: Score, standings: &mut Standings) -> Score {
+    standings.give(&mut score);
+    score
+}
+
+fn create(path: &PathBuf) -> Result<BufWriter<File>, Refusal> {
+    let file = File::create(path).map_err(|error| {
+        Refusal::environment(format!("cannot write {}: {error}", path.display()))
+            .hint("name a file in a folder that exists and that you may write to")
+    })?;
+    Ok(BufWriter::new(file))
+}
+
+/// Calls `visit` with each row of a store.
+fn each(store: &Store, mut visit: impl FnMut(Score) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    struct Either(anyhow::Error);
+    impl From<StoreError> for Either {
+        fn from(error: StoreError) -> Self {
+            Self(refused(error).into())
+        }
+    }
+    store.each(|score| visit(score).map_err(Either)).map_err(|Either(error)| error)
+}
+
+/// Rows on their way out.
+enum Rows {
+    /// JSON: how many are written.
+    List(u64),
+    Lines,
+    Csv { columns: Columns, chunk: Vec<Score>, header: bool },
+    Screen { best: Best, markdown: bool },
+}
+
+impl Rows {
+    fn new(format: Format, devices: &[String], how: &Publication) -> Self {
+        let most = if how.all { usize::MAX } else { how.top };
+        match format {
+            Format::Json => Self::List(0),
+            Format::Jsonl => Self::Lines,
+            Format::Csv => Self::Csv { columns: Columns::new(devices), chunk: vec![], header: true },
+            Format::Table => Self::Screen { best: Best::new(most), markdown: false },
+            Format::Md => Self::Screen { best: Best::new(most), markdown: true },
+        }
+    }
+
+    fn add(&mut self, score: Score, out: &mut Output) -> anyhow::Result<()> {
+        match self {
+            Self::List(written) => {
+                out.write_all(if *written == 0 { b"[\n" } else { b",\n" })?;
+                serde_json::to_writer(&mut *out, &score)?;
+                *written += 1;
+            }
+            Self::Lines => json::write(&score, json::Layout::Line, out)?,
+            Self::Csv { chunk, .. } => {
+                chunk.push(score);
+                if chunk.len() >= CHUNK {
+                    self.flush(out)?;
+                }
+            }
+            Self::Screen { best, .. } => best.add(&score),
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, out: &mut Output) -> anyhow::Result<()> {
+        if let Self::Csv { columns, chunk, header } = self {
+            csv::write(&columns.grid(chunk), *header, out)?;
+            *header = false;
+            chunk.clear();
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, summary: &Summary, devices: &[String], out: &mut Output) -> anyhow::Result<()> {
+        self.flush(out)?;
+        match self {
+            Self::List(0) => out.write_all(b"[]\n")?,
+            Self::List(_) => out.write_all(b"\n]\n")?,
+            Self::Lines | Self::Csv { .. } => {}
+            Self::Screen { best, markdown } => {
+                let style = out.style;
+                let layout = Layout { width: out.width, style: &style, markdown };
+                out.write_all(scores::screen(summary, &best.rows(), devices, layout).as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+}
