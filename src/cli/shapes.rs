@@ -36,18 +36,43 @@ pub struct CountError {
 /// # Errors
 /// [`CountError`].
 pub fn count<'m>(model: &'m onnx::Model, shapes: &Shapes) -> Result<(TypedGraph<'m>, ModelCost), CountError> {
-    let request = Request { dims: shapes.dims.clone(), inputs: shapes.inputs.clone(), batch: shapes.batch };
-    let graph = graph::infer(&model.proto, &request).map_err(|error| CountError {
-        code: code(&error),
-        hint: hint(&error),
-        message: error.to_string(),
-    })?;
+    count_at(model, &shapes.request())
+}
+
+impl Shapes {
+    /// What is asked of the model.
+    pub fn request(&self) -> Request {
+        Request { dims: self.dims.clone(), inputs: self.inputs.clone(), batch: self.batch }
+    }
+}
+
+/// Infers and counts a model at the shapes of a request.
+///
+/// # Errors
+/// [`CountError`].
+pub fn count_at<'m>(
+    model: &'m onnx::Model,
+    request: &Request,
+) -> Result<(TypedGraph<'m>, ModelCost), CountError> {
+    let graph = infer(model, request)?;
     let cost = cost::count(&graph).map_err(|error| CountError {
         code: "overflow",
         message: error.to_string(),
         hint: Some("a dimension is larger than any real one: see --dim and --input".to_owned()),
     })?;
     Ok((graph, cost))
+}
+
+/// Infers the types of a model at the shapes of a request.
+///
+/// # Errors
+/// [`CountError`].
+pub fn infer<'m>(model: &'m onnx::Model, request: &Request) -> Result<TypedGraph<'m>, CountError> {
+    graph::infer(&model.proto, request).map_err(|error| CountError {
+        code: code(&error),
+        hint: hint(&error),
+        message: error.to_string(),
+    })
 }
 
 fn code(error: &GraphError) -> &'static str {
