@@ -195,12 +195,13 @@ pub fn judge(rule: &Rule, model: &Snapshot, baseline: Option<&Snapshot>) -> Find
     finding.allowed = match rule.limit {
         Limit::AtMost(limit) => Some(limit),
         Limit::Increase(share) => {
-            let before = match baseline {
-                Some(baseline) => known(rule, baseline),
-                None => Known::Nothing("there is no baseline".to_owned()),
+            let Some(baseline) = baseline else {
+                finding.outcome = Outcome::Unknown("there is no baseline for it".to_owned());
+                return finding;
             };
+            let before = known(rule, baseline);
             if let Known::Nothing(reason) = &before {
-                finding.outcome = Outcome::Unknown(format!("of the baseline, {reason}"));
+                finding.outcome = Outcome::Unknown(format!("the baseline does not say: {reason}"));
                 return finding;
             }
             let spreads = Change { before: before.spread(), after: value.spread() };

@@ -13,8 +13,9 @@ use crate::onnx;
 use crate::predict::{self, Runtime, predict};
 use crate::report::failure::{FailedModel, Failure, Problem};
 
-/// The largest JSON that is read: an analysis takes a few kilobytes a layer.
-const MAX_JSON: u64 = 1 << 30;
+/// The largest JSON that is read. An analysis takes one or two kilobytes a layer; in memory, JSON takes several times
+/// its size.
+const MAX_JSON: u64 = 256 << 20;
 
 /// How a model is counted and estimated.
 pub struct Counting<'c> {

@@ -144,3 +144,74 @@ fn tensor_mut(ty: &mut TypeProto) -> Option<&mut type_proto::Tensor> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::schema::AttributeProto;
+    use dimension::Value::{DimParam, DimValue};
+
+    const FLOAT: i32 = 1;
+    const INT64: i32 = 7;
+
+    fn ty(elem_type: i32, dims: &[Option<dimension::Value>]) -> TypeProto {
+        let dim = dims.iter().map(|value| Dimension { value: value.clone(), denotation: None }).collect();
+        let tensor = type_proto::Tensor { elem_type, shape: Some(TensorShapeProto { dim }) };
+        TypeProto { value: Some(type_proto::Value::TensorType(tensor)), denotation: None }
+    }
+
+    fn info(name: &str, ty: TypeProto) -> ValueInfoProto {
+        ValueInfoProto { name: name.to_owned(), r#type: Some(ty), ..Default::default() }
+    }
+
+    fn node(output: &str) -> NodeProto {
+        NodeProto { output: vec![output.to_owned(), String::new()], ..Default::default() }
+    }
+
+    fn named(name: &str) -> Option<dimension::Value> {
+        Some(DimParam(name.to_owned()))
+    }
+
+    #[test]
+    fn what_the_file_says_stays_where_nothing_else_is_known() {
+        let body = GraphProto { node: vec![node("inner")], ..Default::default() };
+        let mut branch = node("y");
+        branch.attribute = vec![AttributeProto { g: Some(Box::new(body)), ..Default::default() }];
+        let graph = GraphProto {
+            node: vec![node("open"), node("other"), node("new"), node("untold"), branch],
+            input: vec![info("x", ty(FLOAT, &[named("batch"), named("side")]))],
+            output: vec![ValueInfoProto { name: "y".to_owned(), ..Default::default() }],
+            value_info: vec![info("open", ty(FLOAT, &[named("boxes"), None])), info("other", ty(FLOAT, &[]))],
+            ..Default::default()
+        };
+        let mut model = ModelProto { graph: Some(graph), ..Default::default() };
+        let types = [
+            ("x", ty(FLOAT, &[named("batch"), Some(DimValue(8))])),
+            ("open", ty(FLOAT, &[None, Some(DimValue(4))])),
+            ("other", ty(INT64, &[Some(DimValue(2))])),
+            ("new", ty(FLOAT, &[])),
+            ("y", ty(FLOAT, &[])),
+            ("inner", ty(INT64, &[])),
+        ];
+        let types = types.map(|(name, ty)| (name.to_owned(), ty)).into_iter().collect();
+        let report = annotate(&mut model, &types);
+        assert_eq!(report, AnnotateReport { added: 2, changed: 2, kept: 0, unknown: 1 });
+        let graph = model.graph.unwrap();
+        let expected = [
+            info("open", ty(FLOAT, &[named("boxes"), Some(DimValue(4))])),
+            info("other", ty(INT64, &[Some(DimValue(2))])),
+            info("new", ty(FLOAT, &[])),
+        ];
+        assert_eq!(graph.value_info, expected);
+        assert_eq!(graph.input, [info("x", ty(FLOAT, &[named("batch"), Some(DimValue(8))]))]);
+        assert_eq!(graph.output, [info("y", ty(FLOAT, &[]))]);
+        let body = graph.node[4].attribute[0].g.as_ref().unwrap();
+        assert_eq!(body.value_info, [info("inner", ty(INT64, &[]))]);
+        // A second time, nothing is left to do.
+        let mut again = ModelProto { graph: Some(graph), ..Default::default() };
+        assert_eq!(
+            annotate(&mut again, &types),
+            AnnotateReport { kept: 4, unknown: 1, ..Default::default() }
+        );
+    }
+}

@@ -92,6 +92,7 @@ pub fn summary(checked: &[Checked]) -> String {
         plural(findings().count() as u64, "budget", "budgets")
     );
     match broken {
+        0 if failed > 0 => out.push_str("none broken"),
         0 => out.push_str("all kept"),
         broken => {
             let _ = write!(out, "{broken} not kept");
