@@ -46,6 +46,8 @@
 //! | [`calibrate`] | measuring the local adapter and its power | device, units |
 //! | [`predict`] | time and energy | cost, device, units |
 //! | [`zoo`] | scoring many models: what there is, a row for each, how they stand | predict, cost, graph, onnx, device |
+//! | [`diff`] | what changed between two counted models, or one and its baseline | predict, cost, graph |
+//! | [`check`] | budgets: whether a model keeps them | diff |
 //! | [`report`] | screen, JSON, CSV, Markdown: lays out, never computes | all above |
 //! | [`cli`] | commands and their options: no arithmetic | all |
 //!
@@ -60,9 +62,11 @@
 //! - Which kernels a layer becomes: `src/predict/lowering.rs`.
 
 pub mod calibrate;
+pub mod check;
 pub mod cli;
 pub mod cost;
 pub mod device;
+pub mod diff;
 pub mod graph;
 pub mod onnx;
 pub mod ops;

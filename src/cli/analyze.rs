@@ -12,12 +12,13 @@ use super::estimates::Estimates;
 use super::output::{self, Output};
 use super::shapes::{self, CountError, Shapes};
 use super::targets::Targets;
-use super::{Format, Global, Status};
+use super::{Export, Format, Global, Status};
 use crate::cost::{self, By, Convention, ModelCost};
 use crate::device::Device;
 use crate::graph::{Origin, Trips, TypedGraph};
 use crate::onnx;
 use crate::predict::{Prediction, predict};
+use crate::report::export::{cyclonedx, model_card, netron, spdx};
 use crate::report::failure::{FailedModel, Failure, Problem};
 use crate::report::fields::{self, FIELDS, Field};
 use crate::report::rows::{self, Selection};
@@ -99,6 +100,7 @@ struct Writer<'o> {
     out: Output,
     options: &'o Options,
     format: Format,
+    export: Option<Export>,
     detail: Detail,
     /// Models written so far.
     written: usize,
@@ -106,6 +108,9 @@ struct Writer<'o> {
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let format = global.format();
+    if global.export().is_some() && options.models.len() > 1 {
+        return Err(Refusal::usage("this format is of one model").hint("run it once for each model").into());
+    }
     if !options.fields.is_empty() && matches!(format, Format::Json | Format::Jsonl) {
         return Err(Refusal::usage("--fields chooses columns, and JSON has none")
             .hint("take --format csv, or pick keys with jq")
@@ -119,7 +124,8 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     }
     output::keep_apart(global.output.as_deref(), &options.models)?;
     let detail = global.detail();
-    let mut writer = Writer { out: Output::open(global)?, options, format, detail, written: 0 };
+    let export = global.export();
+    let mut writer = Writer { out: Output::open(global)?, options, format, export, detail, written: 0 };
     let mut failed = 0;
     for path in &options.models {
         if let Err(failure) = analyze(path, options, &targets, &mut writer)? {
@@ -238,6 +244,9 @@ fn missing(counted: &Counted) -> Option<Vec<String>> {
 
 impl Writer<'_> {
     fn model(&mut self, subject: &Subject) -> anyhow::Result<()> {
+        if let Some(export) = self.export {
+            return self.exported(subject, export);
+        }
         self.separate()?;
         match self.format {
             Format::Json => self.json(&analysis::of(subject))?,
@@ -248,8 +257,25 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Writes a model in the form of another tool.
+    fn exported(&mut self, subject: &Subject, export: Export) -> anyhow::Result<()> {
+        let out = &mut self.out;
+        match export {
+            Export::Netron => json::write(&netron::of(subject), json::Layout::Indented, out)?,
+            Export::CycloneDx => json::write(&cyclonedx::of(subject), json::Layout::Indented, out)?,
+            Export::Spdx => {
+                let document = spdx::of(subject, &created(), &identity(subject));
+                json::write(&document, json::Layout::Indented, out)?;
+            }
+            Export::ModelCard => out.write_all(model_card::of(subject).as_bytes())?,
+        }
+        Ok(())
+    }
+
     fn failure(&mut self, failure: &Failure) -> anyhow::Result<()> {
         match self.format {
+            // stderr tells.
+            _ if self.export.is_some() => return Ok(()),
             Format::Json => {
                 self.separate()?;
                 self.json(failure)?;
@@ -308,11 +334,26 @@ impl Writer<'_> {
     }
 
     fn finish(mut self) -> anyhow::Result<()> {
-        if self.format == Format::Json {
+        if self.format == Format::Json && self.export.is_none() {
             self.out.write_all(if self.options.models.len() > 1 { b"\n]\n" } else { b"\n" })?;
         }
         Ok(self.out.finish()?)
     }
+}
+
+/// The time of a document: now, or what `SOURCE_DATE_EPOCH` says, so that the same input gives the same document.
+fn created() -> String {
+    let given = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    let given = given.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    given.unwrap_or_else(jiff::Timestamp::now).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// What tells the documents of two models apart: a hash of the path and the counts.
+fn identity(subject: &Subject) -> String {
+    let mut hash = blake3::Hasher::new();
+    hash.update(subject.path.as_bytes());
+    hash.update(format!("{:?} {:?}", subject.cost.totals, subject.graph.bindings).as_bytes());
+    hash.finalize().to_hex().chars().take(32).collect()
 }
 
 fn field_parser() -> impl TypedValueParser<Value = &'static Field> {

@@ -9,6 +9,8 @@ use crate::report::text::visible;
 pub enum Status {
     /// All was done.
     Done = 0,
+    /// A budget is not kept.
+    Broken = 1,
     /// The command line is wrong.
     Usage = 2,
     /// The machine refuses: a file cannot be written.

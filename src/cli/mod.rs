@@ -1,8 +1,11 @@
 //! The command line: one file a command, its options and what runs them. No arithmetic.
 
 mod analyze;
+mod annotate;
 mod bench;
+mod check;
 mod devices;
+mod diff;
 mod error;
 mod estimates;
 mod generate;
@@ -15,6 +18,7 @@ mod schema;
 mod score;
 mod scores;
 mod shapes;
+mod snapshot;
 mod strip;
 mod targets;
 
@@ -37,7 +41,7 @@ use crate::report::screen::Detail;
 #[derive(Parser, Debug)]
 #[command(name = "ergometer", version, arg_required_else_help = true)]
 #[command(after_help = "`ergometer MODEL` is short for `ergometer analyze MODEL`.\n\n\
-    Exit codes: 0 done, 2 wrong usage, 3 the environment refuses, 4 some of several models failed,\n\
+    Exit codes: 0 done, 1 a budget is not kept, 2 wrong usage, 3 the environment refuses, 4 some of several models failed,\n\
     5 the model failed (or all of them) or --strict refused it, 70 a bug of ours, 130 interrupted.")]
 struct Cli {
     #[command(flatten)]
@@ -53,10 +57,16 @@ struct Cli {
 enum Command {
     /// Count a model, layer by layer, and estimate its time and energy
     Analyze(analyze::Options),
+    /// Write a model with the type and shape of each tensor in it
+    Annotate(annotate::Options),
     /// Measure what the local GPU delivers, and save it as a profile for estimates
     Bench(bench::Options),
+    /// Hold models against budgets: exit code 1 if one is not kept
+    Check(check::Options),
     /// List the devices in the catalogue, or show one with the source of each figure
     Devices(devices::Options),
+    /// Compare two models, or a model with its earlier analysis
+    Diff(diff::Options),
     /// List every operator, and what is known of it
     Ops(ops::Options),
     /// Join the shards of a scored zoo, and verify that none is missing
@@ -77,7 +87,7 @@ struct Global {
     ///
     /// Without it the name of the file with -o decides, else it is a table
     #[arg(long, global = true, value_name = "FORMAT")]
-    format: Option<Format>,
+    format: Option<Form>,
     /// Short for --format json
     #[arg(long, global = true, conflicts_with = "format")]
     json: bool,
@@ -105,23 +115,38 @@ impl Global {
     }
 
     fn format(&self) -> Format {
-        if self.json {
-            return Format::Json;
-        }
         let extension = self.output.as_deref().and_then(Path::extension).and_then(|name| name.to_str());
         let by_name = || match extension? {
-            "json" => Some(Format::Json),
-            "jsonl" => Some(Format::Jsonl),
-            "csv" => Some(Format::Csv),
-            "md" => Some(Format::Md),
+            "json" => Some(Form::Json),
+            "jsonl" => Some(Form::Jsonl),
+            "csv" => Some(Form::Csv),
+            "md" => Some(Form::Md),
             _ => None,
         };
-        self.format.or_else(by_name).unwrap_or(Format::Table)
+        match self.format.or_else(by_name).unwrap_or(Form::Table) {
+            _ if self.json => Format::Json,
+            Form::Table => Format::Table,
+            Form::Jsonl => Format::Jsonl,
+            Form::Csv => Format::Csv,
+            Form::Md | Form::ModelCard => Format::Md,
+            Form::Json | Form::Netron | Form::Cyclonedx | Form::Spdx => Format::Json,
+        }
+    }
+
+    /// The form of another tool that is asked for.
+    fn export(&self) -> Option<Export> {
+        match self.format? {
+            Form::Netron => Some(Export::Netron),
+            Form::Cyclonedx => Some(Export::CycloneDx),
+            Form::Spdx => Some(Export::Spdx),
+            Form::ModelCard => Some(Export::ModelCard),
+            Form::Table | Form::Json | Form::Jsonl | Form::Csv | Form::Md => None,
+        }
     }
 }
 
 /// How results are written.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Format {
     /// For people
     Table,
@@ -133,6 +158,38 @@ enum Format {
     Csv,
     /// Markdown
     Md,
+}
+
+/// A form that another tool reads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Export {
+    Netron,
+    CycloneDx,
+    Spdx,
+    ModelCard,
+}
+
+/// What `--format` takes: how results are written, or a form that another tool reads.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Form {
+    /// For people
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON document a line
+    Jsonl,
+    /// For spreadsheets
+    Csv,
+    /// Markdown
+    Md,
+    /// An attachment for Netron, of `analyze` alone, as those below
+    Netron,
+    /// A CycloneDX 1.7 bill of materials
+    Cyclonedx,
+    /// An SPDX 3.0.1 document with an AI package
+    Spdx,
+    /// The block of a Hugging Face model card
+    ModelCard,
 }
 
 /// When colour is used.
@@ -167,11 +224,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
         return generate::run(what, &mut Output::open(&cli.global)?);
     }
     let global = &cli.global;
+    if global.export().is_some() && !matches!(cli.command, Some(Command::Analyze(_))) {
+        return Err(Refusal::usage("this format is of one analysed model")
+            .hint("ergometer analyze MODEL --format netron|cyclonedx|spdx|model-card")
+            .into());
+    }
     match cli.command {
         Some(Command::Analyze(options)) => analyze::run(&options, global),
+        Some(Command::Annotate(options)) => annotate::run(&options, global),
         Some(Command::Bench(options)) => bench::run(&options, global),
+        Some(Command::Check(options)) => check::run(&options, global),
         Some(Command::Devices(options)) => devices::run(&options, global),
         Some(Command::Merge(options)) => merge::run(&options, global),
+        Some(Command::Diff(options)) => diff::run(&options, global),
         Some(Command::Ops(options)) => ops::run(&options, global),
         Some(Command::Schema(options)) => schema::run(&options, global),
         Some(Command::Score(options)) => score::run(&options, global),

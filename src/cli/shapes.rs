@@ -43,17 +43,36 @@ pub struct CountError {
 /// # Errors
 /// [`CountError`].
 pub fn count<'m>(model: &'m onnx::Model, shapes: &Shapes) -> Result<(TypedGraph<'m>, ModelCost), CountError> {
-    let graph = graph::infer(&model.proto, &shapes.request()).map_err(|error| CountError {
-        code: error.code(),
-        hint: error.hint(),
-        message: error.to_string(),
-    })?;
+    count_at(model, &shapes.request())
+}
+
+/// Infers and counts a model at the shapes of a request.
+///
+/// # Errors
+/// [`CountError`].
+pub fn count_at<'m>(
+    model: &'m onnx::Model,
+    request: &Request,
+) -> Result<(TypedGraph<'m>, ModelCost), CountError> {
+    let graph = infer(model, request)?;
     let cost = cost::count(&graph).map_err(|error| CountError {
         code: error.code(),
         hint: error.hint(),
         message: error.to_string(),
     })?;
     Ok((graph, cost))
+}
+
+/// Infers the types of a model at the shapes of a request.
+///
+/// # Errors
+/// [`CountError`].
+pub fn infer<'m>(model: &'m onnx::Model, request: &Request) -> Result<TypedGraph<'m>, CountError> {
+    graph::infer(&model.proto, request).map_err(|error| CountError {
+        code: error.code(),
+        hint: error.hint(),
+        message: error.to_string(),
+    })
 }
 
 /// `batch=8`.

@@ -432,6 +432,11 @@ impl<'m> Binder<'m> {
     }
 }
 
+/// Whether a dimension of this name counts past and current tokens together, and so follows from others.
+pub(super) fn is_total(name: &str) -> bool {
+    role_of_name(name, 0) == Some(Role::Total)
+}
+
 /// The role that a dimension's name gives it, if it says anything.
 fn role_of_name(name: &str, axis: usize) -> Option<Role> {
     let name = name.to_lowercase();

@@ -4,6 +4,7 @@
 //! as every other node, each with its scope and how often it runs. What a model declares of its inner
 //! shapes is a check, not a source.
 
+pub mod annotate;
 mod bind;
 mod constant;
 mod declared;

@@ -9,6 +9,7 @@
 //! model back with or without weights. Refuses: meaning. No shape is inferred here, no operator known,
 //! no weight read beyond the few elements someone asks for. Imports nothing of ours.
 
+mod annotate;
 mod elements;
 mod error;
 mod external;
@@ -22,6 +23,7 @@ mod survey;
 mod tensors;
 mod write;
 
+pub use annotate::{AnnotateReport, annotate};
 pub use elements::{floats, ints, strings};
 pub use error::{Problem, ReadError};
 pub use external::{ExternalFile, Presence, external_files};

@@ -37,6 +37,17 @@ pub fn escape(text: &str) -> String {
     out
 }
 
+/// Text that stays text in a comment on GitHub.
+pub fn comment(text: &str) -> String {
+    unaddressed(&escape(text))
+}
+
+/// Markdown that addresses nobody and refers to nothing. After an `@` or `#`, a zero-width space keeps what follows
+/// from being a name or a number, as a backslash does not.
+pub fn unaddressed(markdown: &str) -> String {
+    markdown.replace('@', "@\u{200b}").replace('#', "#\u{200b}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

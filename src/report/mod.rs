@@ -1,7 +1,10 @@
 //! Lays out what is known of a model: for people, for spreadsheets, for programs. Counts nothing.
 
 pub mod analysis;
+pub mod check;
 pub mod csv;
+pub mod diff;
+pub mod export;
 pub mod failure;
 pub mod fields;
 pub mod grid;
