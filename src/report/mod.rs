@@ -1,6 +1,7 @@
 //! Lays out what is known of a model: for people, for spreadsheets, for programs. Counts nothing.
 
 pub mod analysis;
+pub mod chart;
 pub mod csv;
 pub mod failure;
 pub mod fields;
