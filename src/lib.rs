@@ -46,7 +46,7 @@
 //! | [`calibrate`] | measuring the local adapter and its power | device, units |
 //! | [`predict`] | time and energy | cost, device, units |
 //! | [`zoo`] | scoring many models: what there is, a row for each, how they stand | predict, cost, graph, onnx, device |
-//! | [`report`] | screen, JSON, CSV, Markdown: lays out, never computes | all above |
+//! | [`report`] | screen, JSON, CSV, Markdown, charts, one HTML page: lays out, never computes | all above |
 //! | [`cli`] | commands and their options: no arithmetic | all |
 //!
 //! # Where to look

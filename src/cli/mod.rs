@@ -7,7 +7,9 @@ mod error;
 mod generate;
 mod ops;
 mod output;
+mod pictures;
 mod profiles;
+mod report;
 mod schema;
 mod shapes;
 mod strip;
@@ -54,6 +56,8 @@ enum Command {
     Devices(devices::Options),
     /// List every operator, and what is known of it
     Ops(ops::Options),
+    /// Lay scores out as one HTML file: models, their Pareto front, what failed
+    Report(report::Options),
     /// Print the JSON Schema of an output
     Schema(schema::Options),
     /// Write a model without its large weights: its counts stay the same
@@ -150,6 +154,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
         Some(Command::Bench(options)) => bench::run(&options, global),
         Some(Command::Devices(options)) => devices::run(&options, global),
         Some(Command::Ops(options)) => ops::run(&options, global),
+        Some(Command::Report(options)) => report::run(&options, global),
         Some(Command::Schema(options)) => schema::run(&options, global),
         Some(Command::Strip(options)) => strip::run(&options, global),
         None => Err(Refusal::usage("a command or a model is needed").hint("ergometer MODEL.onnx").into()),

@@ -6,6 +6,7 @@ pub mod csv;
 pub mod failure;
 pub mod fields;
 pub mod grid;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod profile;
