@@ -48,7 +48,7 @@
 //! | [`zoo`] | scoring many models: what there is, a row for each, how they stand | predict, cost, graph, onnx, device |
 //! | [`diff`] | what changed between two counted models, or one and its baseline | predict, cost, graph |
 //! | [`check`] | budgets: whether a model keeps them | diff |
-//! | [`report`] | screen, JSON, CSV, Markdown: lays out, never computes | all above |
+//! | [`report`] | screen, JSON, CSV, Markdown, charts, one HTML page: lays out, never computes | all above |
 //! | [`cli`] | commands and their options: no arithmetic | all |
 //!
 //! # Where to look

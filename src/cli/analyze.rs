@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use super::error::{self, Refusal};
 use super::estimates::Estimates;
 use super::output::{self, Output};
+use super::pictures::{self, Pictures};
 use super::shapes::{self, CountError, Shapes};
 use super::targets::Targets;
 use super::{Export, Format, Global, Status};
@@ -61,6 +62,8 @@ pub struct Options {
     /// What the headline counts
     #[arg(long, value_name = "NAME", default_value = "flops", help_heading = "Layers")]
     convention: Weighing,
+    #[command(flatten)]
+    pictures: pictures::Options,
 }
 
 /// What a row is.
@@ -99,6 +102,7 @@ struct Counted<'m> {
 struct Writer<'o> {
     out: Output,
     options: &'o Options,
+    pictures: Pictures<'o>,
     format: Format,
     export: Option<Export>,
     detail: Detail,
@@ -125,7 +129,9 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     output::keep_apart(global.output.as_deref(), &options.models)?;
     let detail = global.detail();
     let export = global.export();
-    let mut writer = Writer { out: Output::open(global)?, options, format, export, detail, written: 0 };
+    let pictures = Pictures::of(&options.pictures, &options.models)?;
+    let out = Output::open(global)?;
+    let mut writer = Writer { out, options, pictures, format, export, detail, written: 0 };
     let mut failed = 0;
     for path in &options.models {
         if let Err(failure) = analyze(path, options, &targets, &mut writer)? {
@@ -180,7 +186,7 @@ fn analyze(
         without_estimate: &counted.without_estimate,
         devices: targets.chosen,
     };
-    writer.model(&subject)?;
+    writer.model(&subject, targets)?;
     if options.models.len() == 1 {
         // The process ends here, and takes the memory back faster than we take the graph apart.
         std::mem::forget(counted);
@@ -243,15 +249,22 @@ fn missing(counted: &Counted) -> Option<Vec<String>> {
 }
 
 impl Writer<'_> {
-    fn model(&mut self, subject: &Subject) -> anyhow::Result<()> {
+    fn model(&mut self, subject: &Subject, targets: &Targets) -> anyhow::Result<()> {
         if let Some(export) = self.export {
-            return self.exported(subject, export);
+            self.exported(subject, export)?;
+            self.pictures.model(subject, &targets.devices, self.out.width, false)?;
+            return Ok(());
         }
         self.separate()?;
         match self.format {
             Format::Json => self.json(&analysis::of(subject))?,
             Format::Jsonl => json::write(&analysis::of(subject), json::Layout::Line, &mut self.out)?,
             Format::Table | Format::Csv | Format::Md => self.grid(subject)?,
+        }
+        let coloured = !self.out.style.strong.is_plain();
+        let plots = self.pictures.model(subject, &targets.devices, self.out.width, coloured)?;
+        if self.format == Format::Table {
+            self.out.write_all(plots.as_bytes())?;
         }
         self.written += 1;
         Ok(())
@@ -273,6 +286,7 @@ impl Writer<'_> {
     }
 
     fn failure(&mut self, failure: &Failure) -> anyhow::Result<()> {
+        self.pictures.failure(failure);
         match self.format {
             // stderr tells.
             _ if self.export.is_some() => return Ok(()),
@@ -337,7 +351,8 @@ impl Writer<'_> {
         if self.format == Format::Json && self.export.is_none() {
             self.out.write_all(if self.options.models.len() > 1 { b"\n]\n" } else { b"\n" })?;
         }
-        Ok(self.out.finish()?)
+        self.out.finish()?;
+        self.pictures.finish()
     }
 }
 

@@ -13,7 +13,9 @@ mod interrupt;
 mod merge;
 mod ops;
 mod output;
+mod pictures;
 mod profiles;
+mod report;
 mod schema;
 mod score;
 mod scores;
@@ -71,6 +73,8 @@ enum Command {
     Ops(ops::Options),
     /// Join the shards of a scored zoo, and verify that none is missing
     Merge(merge::Options),
+    /// Lay scores out as one HTML file: models, their Pareto front, what failed
+    Report(report::Options),
     /// Print the JSON Schema of an output
     Schema(schema::Options),
     /// Score many models: one row for each, whatever happens to it
@@ -238,6 +242,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
         Some(Command::Merge(options)) => merge::run(&options, global),
         Some(Command::Diff(options)) => diff::run(&options, global),
         Some(Command::Ops(options)) => ops::run(&options, global),
+        Some(Command::Report(options)) => report::run(&options, global),
         Some(Command::Schema(options)) => schema::run(&options, global),
         Some(Command::Score(options)) => score::run(&options, global),
         Some(Command::Strip(options)) => strip::run(&options, global),

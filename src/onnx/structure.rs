@@ -56,7 +56,7 @@ mod tests {
 
     fn tensor(name: &str, elements: u8, count: usize) -> TensorProto {
         TensorProto {
-            name: Some(name.to_owned()),
+            name: name.to_owned(),
             data_type: Some(1),
             dims: vec![i64::try_from(count).unwrap()],
             raw_data: Some(vec![elements; 4 * count].into()),

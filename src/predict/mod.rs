@@ -18,6 +18,7 @@ use std::fmt;
 use serde::Serialize;
 
 pub use constants::Assumption;
+pub use roofline::{Attained, attained};
 
 use crate::cost::ModelCost;
 use crate::device::kernel::KernelClass;

@@ -46,3 +46,36 @@ pub(super) fn of_layer(
     });
     Seconds(arithmetic.max(bytes / bandwidth.0))
 }
+
+/// Where a layer stands under the roofline of a device.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Attained {
+    /// FLOPs for each byte that it moves.
+    pub intensity: f64,
+    /// FLOPs in each second that it takes.
+    pub rate: FlopsPerSecond,
+}
+
+/// Where a layer of `flops` FLOPs and `bytes` moved stands; `None` for one that does or moves nothing, or takes no
+/// time.
+#[must_use]
+pub fn attained(flops: u64, bytes: u64, time: Seconds) -> Option<Attained> {
+    let point =
+        Attained { intensity: flops as f64 / bytes as f64, rate: FlopsPerSecond(flops as f64 / time.0) };
+    let drawable = |value: f64| value.is_finite() && value > 0.0;
+    (drawable(point.intensity) && drawable(point.rate.0)).then_some(point)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_works_moves_and_takes_time_is_under_the_roofline() {
+        let point = attained(6_000, 1_500, Seconds(0.002)).unwrap();
+        assert_eq!((point.intensity, point.rate), (4.0, FlopsPerSecond(3e6)));
+        for (flops, bytes, time) in [(0, 10, 1.0), (10, 0, 1.0), (10, 10, 0.0), (10, 10, f64::NAN)] {
+            assert_eq!(attained(flops, bytes, Seconds(time)), None);
+        }
+    }
+}

@@ -7,6 +7,7 @@ use super::rows::{Row, Rows};
 use crate::cost::{By, Convention, operator_name};
 use crate::graph::{TypedNode, ValueId};
 use crate::ops::Confidence;
+use crate::predict;
 use crate::tensor::Type;
 
 /// One figure of a row.
@@ -64,6 +65,8 @@ pub const FIELDS: &[Field] = &[
     field("bytes_read", "read", Fit::Number, |_, row| Cell::Bytes(row.cost.bytes_read)),
     field("bytes_weights", "weights", Fit::Number, |_, row| Cell::Bytes(row.cost.bytes_weights)),
     field("bytes_written", "written", Fit::Number, |_, row| Cell::Bytes(row.cost.bytes_written)),
+    field("intensity", "FLOP/byte", Fit::Number, |_, row| attained(row).map_or(Cell::Nothing, |point| Cell::Plain(point.intensity))),
+    field("flops_per_second", "attained", Fit::Number, |_, row| attained(row).map_or(Cell::Nothing, |point| Cell::Quantity(point.rate.0, "FLOP/s"))),
     field("time_s", "time", Fit::Number, |_, row| Cell::seconds(row.time)),
     field("share", "of time", Fit::Number, share),
     field("bound", "limit", Fit::Word, bound),
@@ -137,7 +140,9 @@ fn honest<'a>(cell: Cell<'a>, row: &Row) -> Cell<'a> {
         return cell;
     }
     match (cell, row.node) {
-        (Cell::Count(0) | Cell::Bytes(0) | Cell::Quantity(..) | Cell::Share(_), Some(_)) => Cell::Unknown,
+        (Cell::Count(0) | Cell::Bytes(0) | Cell::Quantity(..) | Cell::Plain(_) | Cell::Share(_), Some(_)) => {
+            Cell::Unknown
+        }
         (cell @ (Cell::Count(_) | Cell::Bytes(_)), None) => Cell::AtLeast(Box::new(cell)),
         (cell, _) => cell,
     }
@@ -157,6 +162,11 @@ fn share<'a>(subject: &Subject<'a>, row: &Row<'a>) -> Cell<'a> {
         (Some(time), Some(whole)) if whole.0 > 0.0 => Cell::Share(time / whole),
         _ => Cell::Nothing,
     }
+}
+
+/// Where a row of layers stands under the roofline; nowhere without an estimate.
+fn attained(row: &Row) -> Option<predict::Attained> {
+    predict::attained(Convention::Flops.weigh(&row.cost.counts), row.cost.bytes_moved(), row.time?)
 }
 
 fn bound<'a>(subject: &Subject<'a>, row: &Row<'a>) -> Cell<'a> {

@@ -19,6 +19,8 @@ pub enum Cell<'a> {
     Bytes(u64),
     /// A measured quantity in its base unit, and the symbol of that.
     Quantity(f64, &'static str),
+    /// A number without a unit: a ratio, a score.
+    Plain(f64),
     /// A part of a whole.
     Share(f64),
     /// Yes or no.
@@ -50,6 +52,7 @@ impl<'a> Cell<'a> {
             Self::Count(n) => units::count(*n).into(),
             Self::Bytes(n) => units::bytes(*n).into(),
             Self::Quantity(value, symbol) => units::quantity(*value, symbol).into(),
+            Self::Plain(value) => text::plain(*value).into(),
             Self::Share(share) => text::percent(*share).into(),
             Self::Flag(flag) => if *flag { "yes" } else { "" }.into(),
             Self::AtLeast(cell) => format!("≥ {}", cell.shown()).into(),
@@ -64,7 +67,7 @@ impl<'a> Cell<'a> {
             Self::Text(text) => text::visible(text),
             Self::Number(n) => n.to_string().into(),
             Self::Count(n) | Self::Bytes(n) => n.to_string().into(),
-            Self::Quantity(value, _) | Self::Share(value) => value.to_string().into(),
+            Self::Quantity(value, _) | Self::Plain(value) | Self::Share(value) => value.to_string().into(),
             Self::Flag(flag) => flag.to_string().into(),
             Self::AtLeast(cell) => cell.raw(),
             Self::Unknown | Self::Nothing => "".into(),
@@ -77,7 +80,7 @@ impl<'a> Cell<'a> {
             Self::Text(text) => text.as_ref().into(),
             Self::Number(n) => (*n).into(),
             Self::Count(n) | Self::Bytes(n) => (*n).into(),
-            Self::Quantity(value, _) | Self::Share(value) => (*value).into(),
+            Self::Quantity(value, _) | Self::Plain(value) | Self::Share(value) => (*value).into(),
             Self::Flag(flag) => (*flag).into(),
             Self::AtLeast(cell) => cell.json(),
             Self::Unknown | Self::Nothing => serde_json::Value::Null,
@@ -91,7 +94,10 @@ impl<'a> Cell<'a> {
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             (Self::Number(a), Self::Number(b)) => a.cmp(b),
             (Self::Count(a) | Self::Bytes(a), Self::Count(b) | Self::Bytes(b)) => b.cmp(a),
-            (Self::Quantity(a, _) | Self::Share(a), Self::Quantity(b, _) | Self::Share(b)) => b.total_cmp(a),
+            (
+                Self::Quantity(a, _) | Self::Plain(a) | Self::Share(a),
+                Self::Quantity(b, _) | Self::Plain(b) | Self::Share(b),
+            ) => b.total_cmp(a),
             (Self::Flag(a), Self::Flag(b)) => b.cmp(a),
             (Self::Nothing, Self::Nothing) => Ordering::Equal,
             (Self::Nothing, _) => Ordering::Greater,
@@ -156,6 +162,7 @@ mod tests {
             (Cell::Bytes(9_600_000), "9.60 MB", "9600000"),
             (Cell::Quantity(0.0029, "s"), "2.90 ms", "0.0029"),
             (Cell::Share(0.061), "6.1 %", "0.061"),
+            (Cell::Plain(0.125), "0.125", "0.125"),
             (Cell::Number(12_345), "12345", "12345"),
             (Cell::Nothing, "", ""),
             (Cell::Unknown, "?", ""),

@@ -1,6 +1,7 @@
 //! Lays out what is known of a model: for people, for spreadsheets, for programs. Counts nothing.
 
 pub mod analysis;
+pub mod chart;
 pub mod check;
 pub mod csv;
 pub mod diff;
@@ -8,6 +9,7 @@ pub mod export;
 pub mod failure;
 pub mod fields;
 pub mod grid;
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod profile;

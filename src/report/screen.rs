@@ -47,10 +47,14 @@ const BINDINGS: usize = 20;
 const LABEL: usize = 13;
 
 /// A label, its figures, and a remark on them.
-struct Fact {
-    label: &'static str,
-    figures: String,
-    remark: String,
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fact {
+    /// What it is.
+    pub label: &'static str,
+    /// Its figures.
+    pub figures: String,
+    /// What is to be said of them.
+    pub remark: String,
 }
 
 impl Fact {
@@ -184,7 +188,7 @@ fn facts(out: &mut String, facts: &[Fact], layout: &Layout) {
 }
 
 /// `opset 17 · IR 8 · 122 nodes · pytorch 2.3.0`.
-fn about(subject: &Subject) -> String {
+pub fn about(subject: &Subject) -> String {
     let proto = &subject.model.proto;
     let mut parts = vec![];
     if let Some(version) = opsets(subject).get("") {
@@ -201,7 +205,7 @@ fn about(subject: &Subject) -> String {
 
 /// Dimensions that the user or a default fixed, one by one as long as they are few; those that the model
 /// fixes, as their number.
-fn bindings(subject: &Subject, detail: Detail) -> Vec<String> {
+pub fn bindings(subject: &Subject, detail: Detail) -> Vec<String> {
     let mut parts = vec![];
     let mut fixed = 0;
     for binding in &subject.graph.bindings {
@@ -228,7 +232,8 @@ fn bindings(subject: &Subject, detail: Detail) -> Vec<String> {
     parts
 }
 
-fn model_facts(subject: &Subject, convention: Convention) -> Vec<Fact> {
+/// What is counted of a model.
+pub fn model_facts(subject: &Subject, convention: Convention) -> Vec<Fact> {
     let totals = &subject.cost.totals;
     let at_least = if totals.complete { "" } else { "≥ " };
     let bounded = totals.bounded_flops > 0;
@@ -303,7 +308,7 @@ fn model_facts(subject: &Subject, convention: Convention) -> Vec<Fact> {
 }
 
 /// The device, what it computes in, and who chose it.
-fn device_line(subject: &Subject, prediction: &Prediction, style: &Style) -> String {
+pub fn device_line(subject: &Subject, prediction: &Prediction, style: &Style) -> String {
     let strong = style.strong;
     let Prediction { precision, runs_as, unit, .. } = prediction;
     let mut line = format!("{strong}{}{strong:#}  {precision}", visible(&prediction.device));
@@ -317,7 +322,8 @@ fn device_line(subject: &Subject, prediction: &Prediction, style: &Style) -> Str
     line
 }
 
-fn device_facts(prediction: &Prediction) -> Vec<Fact> {
+/// What is estimated for a device.
+pub fn device_facts(prediction: &Prediction) -> Vec<Fact> {
     let Prediction { latency, energy, limits, basis, energy_basis, .. } = prediction;
     let at_least = if prediction.complete { "" } else { "≥ " };
     let shares = [("compute", limits.compute), ("memory", limits.memory), ("launch", limits.launch)];
@@ -372,7 +378,7 @@ fn assumptions(prediction: &Prediction, detail: Detail) -> Vec<String> {
 }
 
 /// Nodes that are not counted, by operator and reason; then warnings.
-fn missing(subject: &Subject, detail: Detail) -> Vec<String> {
+pub fn missing(subject: &Subject, detail: Detail) -> Vec<String> {
     // By the first node of each.
     let mut kinds: HashMap<(&str, &str, &str), (usize, u64)> = HashMap::new();
     for uncosted in &subject.cost.uncosted {

@@ -2,6 +2,8 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::units::quantity;
+
 /// Stands for what was cut out.
 const ELLIPSIS: char = '…';
 
@@ -92,6 +94,18 @@ pub fn percent(share: f64) -> String {
     if percent == 0.0 || percent >= 9.95 { format!("{percent:.0} %") } else { format!("{percent:.1} %") }
 }
 
+/// A number without a unit, of four significant digits: `0.125`, `76.13`; from a thousand on with an SI prefix.
+pub fn plain(value: f64) -> String {
+    let magnitude = value.abs().log10().floor();
+    if value == 0.0 || !(-5.0..3.0).contains(&magnitude) {
+        return quantity(value, "");
+    }
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 8")]
+    let decimals = (3.0 - magnitude) as usize;
+    let text = format!("{value:.decimals$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// A bar of `columns` columns at most, full where `share` is 1, in eighths of a column.
 pub fn bar(share: f64, columns: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
@@ -144,6 +158,24 @@ mod tests {
             [(0.0, ""), (1.0, "████"), (0.5, "██"), (0.53125, "██▏"), (7.0, "████"), (f64::NAN, "")]
         {
             assert_eq!(bar(share, 4), expected, "{share}");
+        }
+    }
+
+    #[test]
+    fn ratios_have_no_prefix_until_they_are_large() {
+        for (value, expected) in [
+            (0.125, "0.125"),
+            (76.13, "76.13"),
+            (0.0, "0"),
+            (1.0, "1"),
+            (0.01, "0.01"),
+            (0.333_33, "0.3333"),
+            (999.96, "1000"),
+            (1_234.5, "1.23 k"),
+            (-0.5, "-0.5"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(plain(value), expected);
         }
     }
 
