@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::scores::{self, Publication};
 use super::score::refused;
+use super::scores::{self, Publication};
 use super::{Global, Status};
 use crate::zoo::merge;
 

@@ -76,16 +76,13 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     };
     let mut store = Store::begin(&kept, &run, before, &devices).map_err(refused)?;
     let cache = if options.no_cache { None } else { Some(cache()?) };
-    let how = How {
-        cache: cache.as_deref(),
-        jobs: options.jobs.map(usize::from),
-        shard,
-        resume: options.resume,
-    };
+    let how =
+        How { cache: cache.as_deref(), jobs: options.jobs.map(usize::from), shard, resume: options.resume };
     let stop = stop_on_interrupt();
     let bar = bar(global);
     let mut show = |progress: Progress| shown(&bar, progress);
-    let ended = quietly(|| zoo::run(&inputs, &request, how, &mut store, &mut show, &stop)).map_err(refused)?;
+    let ended =
+        quietly(|| zoo::run(&inputs, &request, how, &mut store, &mut show, &stop)).map_err(refused)?;
     bar.finish_and_clear();
     if let Some(trouble) = &ended.cache_trouble {
         error::warn(&format!("counts are not kept for another time: {trouble}"));
@@ -157,7 +154,8 @@ fn alone(store: &Path) -> Result<File, Refusal> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {
-            Err(refuse("another process scores into it".to_owned()).hint("wait for it, or name another --store"))
+            Err(refuse("another process scores into it".to_owned())
+                .hint("wait for it, or name another --store"))
         }
         // Not every file system can: rows are safe without it.
         Err(fs::TryLockError::Error(_)) => Ok(file),

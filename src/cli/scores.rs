@@ -1,6 +1,6 @@
 //! What becomes of the rows of a scored zoo: in the format asked for, sorted by path.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
@@ -8,10 +8,11 @@ use clap::Args;
 
 use super::error::Refusal;
 use super::output::Output;
+use super::pictures;
 use super::score::refused;
 use super::{Format, Global, Status};
 use crate::report::scores::{self, Best, Columns, Layout, Summary};
-use crate::report::{csv, json};
+use crate::report::{chart, csv, html, json};
 use crate::zoo::Score;
 use crate::zoo::standing::{Ranking, Standings};
 use crate::zoo::store::{Store, StoreError};
@@ -37,6 +38,41 @@ pub struct Publication {
     /// End with exit code 0 also if models failed
     #[arg(long)]
     allow_failures: bool,
+    /// Write a report to read and to hand on: one HTML file that needs nothing else. Takes memory for all rows
+    #[arg(long, value_name = "FILE", help_heading = "Pictures")]
+    html: Option<PathBuf>,
+    /// Draw the Pareto fronts below the table
+    #[arg(long, help_heading = "Pictures")]
+    plot: bool,
+    /// Write the Pareto fronts into a folder, as SVG
+    #[arg(long, value_name = "FOLDER", help_heading = "Pictures")]
+    svg: Option<PathBuf>,
+}
+
+impl Publication {
+    fn draws(&self) -> bool {
+        self.html.is_some() || self.plot || self.svg.is_some()
+    }
+
+    /// Draws all rows; what goes below a table, for a terminal of so many columns.
+    fn draw(&self, scores: &[Score], columns: usize, coloured: bool) -> anyhow::Result<String> {
+        if let Some(path) = &self.html {
+            let mut page = html::Page::new();
+            page.add_zoo(scores);
+            pictures::write(path, page.render()?.as_bytes())?;
+        }
+        let charts = chart::of_zoo(scores);
+        if let Some(folder) = &self.svg {
+            fs::create_dir_all(folder).map_err(|error| {
+                Refusal::environment(format!("cannot make the folder {}: {error}", folder.display()))
+            })?;
+            for chart in &charts {
+                pictures::write(&folder.join(format!("{}.svg", chart.name)), chart.svg().as_bytes())?;
+            }
+        }
+        let texts = charts.iter().filter(|_| self.plot).map(|chart| format!("\n{}", chart.text(columns, coloured)));
+        Ok(texts.collect())
+    }
 }
 
 /// Writes all rows of a store with their standing, and says how the command ends.
@@ -59,11 +95,15 @@ pub fn publish(
     let mut out = Output::open(global)?;
     let mut rows = Rows::new(global.format(), devices, how);
     let mut summary = Summary::default();
+    let mut drawn = vec![];
     each(store, |score| {
         let score = ranked(score, &mut standings);
         summary.add(&score);
         if let Some(file) = failures.as_mut().filter(|_| score.error().is_some()) {
             json::write(&score, json::Layout::Line, file)?;
+        }
+        if how.draws() {
+            drawn.push(score.clone());
         }
         rows.add(score, &mut out)
     })?;
@@ -71,6 +111,13 @@ pub fn publish(
         file.flush()?;
     }
     rows.finish(&summary, devices, &mut out)?;
+    if how.draws() {
+        let coloured = !out.style.strong.is_plain();
+        let plots = how.draw(&drawn, out.width, coloured)?;
+        if global.format() == Format::Table {
+            out.write_all(plots.as_bytes())?;
+        }
+    }
     out.finish()?;
     Ok(match summary.failed {
         0 => Status::Done,
@@ -109,8 +156,15 @@ enum Rows {
     /// JSON: how many are written.
     List(u64),
     Lines,
-    Csv { columns: Columns, chunk: Vec<Score>, header: bool },
-    Screen { best: Best, markdown: bool },
+    Csv {
+        columns: Columns,
+        chunk: Vec<Score>,
+        header: bool,
+    },
+    Screen {
+        best: Best,
+        markdown: bool,
+    },
 }
 
 impl Rows {

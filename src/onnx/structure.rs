@@ -54,6 +54,8 @@ mod tests {
     use super::*;
     use crate::onnx::schema::{StringStringEntryProto, TensorProto};
 
+    type Change = &'static dyn Fn(&mut ModelProto);
+
     fn tensor(name: &str, elements: u8, count: usize) -> TensorProto {
         TensorProto {
             name: name.to_owned(),
@@ -77,7 +79,7 @@ mod tests {
             structure(&changed)
         };
         let plain = hash(&|_| {});
-        let same: [(&str, &dyn Fn(&mut ModelProto)); 5] = [
+        let same: [(&str, Change); 5] = [
             ("weights", &|model| *model = self::model(tensor("w", 7, 1000))),
             ("weights that are elsewhere", &|model| {
                 strip(model, &StripOptions { location: "other.bin".to_owned(), ..Default::default() });
@@ -89,7 +91,7 @@ mod tests {
         for (what, change) in same {
             assert_eq!(hash(change), plain, "{what}");
         }
-        let other: [(&str, &dyn Fn(&mut ModelProto)); 4] = [
+        let other: [(&str, Change); 4] = [
             ("dims", &|model| *model = self::model(tensor("w", 0, 1001))),
             ("name", &|model| *model = self::model(tensor("v", 0, 1000))),
             ("small constant", &|model| model.graph.as_mut().unwrap().initializer.push(tensor("c", 1, 2))),

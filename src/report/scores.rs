@@ -9,8 +9,6 @@ use super::{markdown, table};
 use crate::report::style::Style;
 use crate::zoo::{Estimate, Outcome, Score};
 
-/// Devices that a screen has columns for.
-const DEVICES_SHOWN: usize = 2;
 /// Failures that a screen tells one by one.
 const FAILURES_SHOWN: usize = 5;
 
@@ -53,7 +51,8 @@ const FACTS: &[Fact] = &[
     }),
     fact("file_bytes", Fit::Number, |score| bytes(score.facts().map(|facts| facts.file_bytes))),
     fact("bindings", Fit::Word, |score| {
-        let pairs = score.facts().map(|facts| facts.bindings.iter().map(|(name, size)| format!("{name}={size}")));
+        let pairs =
+            score.facts().map(|facts| facts.bindings.iter().map(|(name, size)| format!("{name}={size}")));
         pairs.map_or(Cell::Nothing, |pairs| Cell::text(pairs.collect::<Vec<_>>().join(" ")))
     }),
     fact("opset", Fit::Number, |score| {
@@ -97,7 +96,9 @@ const ESTIMATES: &[OfDevice] = &[
     of_device("basis", Fit::Word, |estimate| maybe(estimate.basis.as_deref())),
     of_device("latency_s", Fit::Number, |estimate| quantity(estimate.latency_s.map(|all| all.value), "s")),
     of_device("latency_low_s", Fit::Number, |estimate| quantity(estimate.latency_s.map(|all| all.low), "s")),
-    of_device("latency_high_s", Fit::Number, |estimate| quantity(estimate.latency_s.map(|all| all.high), "s")),
+    of_device("latency_high_s", Fit::Number, |estimate| {
+        quantity(estimate.latency_s.map(|all| all.high), "s")
+    }),
     of_device("energy_basis", Fit::Word, |estimate| maybe(estimate.energy_basis.as_deref())),
     of_device("energy_j", Fit::Number, |estimate| quantity(estimate.energy_j.map(|all| all.value), "J")),
     of_device("energy_low_j", Fit::Number, |estimate| quantity(estimate.energy_j.map(|all| all.low), "J")),
@@ -138,9 +139,9 @@ impl Columns {
     /// The columns for these devices, in this order.
     #[must_use]
     pub fn new(devices: &[String]) -> Self {
-        let keys = devices.iter().flat_map(|device| {
-            ESTIMATES.iter().map(move |column| format!("{}:{device}", column.key))
-        });
+        let keys = devices
+            .iter()
+            .flat_map(|device| ESTIMATES.iter().map(move |column| format!("{}:{device}", column.key)));
         Self { devices: devices.to_vec(), keys: keys.collect() }
     }
 
@@ -158,7 +159,11 @@ impl Columns {
             });
             facts.chain(estimates).collect()
         };
-        Grid { columns: facts.chain(estimates).collect(), rows: scores.iter().map(row).collect(), foot: vec![] }
+        Grid {
+            columns: facts.chain(estimates).collect(),
+            rows: scores.iter().map(row).collect(),
+            foot: vec![],
+        }
     }
 }
 
@@ -247,8 +252,9 @@ impl Best {
 }
 
 /// The few columns that a person reads.
-fn few<'g>(scores: &'g [Score], titles: &'g [String], devices: &'g [String]) -> Grid<'g> {
-    let ranked = scores.iter().any(|score| score.standing.as_ref().is_some_and(|of| of.energy_rank.is_some()));
+fn few<'g>(scores: &'g [Score], device: Option<&'g String>) -> Grid<'g> {
+    let ranked =
+        scores.iter().any(|score| score.standing.as_ref().is_some_and(|of| of.energy_rank.is_some()));
     let accurate = scores.iter().any(|score| score.annotations.accuracy.is_some());
     let shared = shared_folder(scores);
     let mut columns = vec![
@@ -260,8 +266,9 @@ fn few<'g>(scores: &'g [Score], titles: &'g [String], devices: &'g [String]) -> 
     if accurate {
         columns.push(Column::new("accuracy", "accuracy", Fit::Number));
     }
-    for pair in titles.chunks(2).take(devices.len().min(DEVICES_SHOWN)) {
-        columns.extend(pair.iter().map(|title| Column::new(title, title, Fit::Number)));
+    if device.is_some() {
+        columns.push(Column::new("latency_s", "latency", Fit::Number));
+        columns.push(Column::new("energy_j", "energy", Fit::Number));
     }
     if ranked {
         columns.push(Column::new("energy_rank", "rank", Fit::Number));
@@ -284,7 +291,7 @@ fn few<'g>(scores: &'g [Score], titles: &'g [String], devices: &'g [String]) -> 
         if accurate {
             cells.push(quantity(score.annotations.accuracy, ""));
         }
-        for device in devices.iter().take(DEVICES_SHOWN) {
+        if let Some(device) = device {
             let estimate = score.estimates.iter().find(|estimate| estimate.device == *device);
             cells.push(quantity(estimate.and_then(|of| of.latency_s).map(|all| all.value), "s"));
             cells.push(quantity(estimate.and_then(|of| of.energy_j).map(|all| all.value), "J"));
@@ -332,11 +339,7 @@ pub fn screen(summary: &Summary, best: &[Score], devices: &[String], layout: Lay
         let _ = write!(out, " · {} failed", summary.failed);
     }
     out.push_str("\n\n");
-    let titles: Vec<String> =
-        devices.iter().flat_map(|device| [format!("time on {device}"), format!("energy on {device}")]).collect();
-    let several = devices.len() > 1;
-    let short = ["latency".to_owned(), "energy".to_owned()];
-    let grid = few(best, if several { &titles } else { &short }, devices);
+    let grid = few(best, devices.first());
     if !best.is_empty() {
         out.push_str(&match layout.markdown {
             true => markdown::table(&grid),
@@ -348,15 +351,18 @@ pub fn screen(summary: &Summary, best: &[Score], devices: &[String], layout: Lay
     if left_out > 0 {
         notes.push(format!("{left_out} more: --all, or -o scores.csv"));
     }
-    if let [device] = devices {
-        notes.push(format!("latency and energy of one run on {device}"));
-    }
-    if devices.len() > DEVICES_SHOWN {
-        notes.push(format!("{} more devices: -o scores.csv", devices.len() - DEVICES_SHOWN));
+    if let [device, others @ ..] = devices {
+        let others = match others.len() {
+            0 => String::new(),
+            more => format!("; {more} more devices: -o scores.csv"),
+        };
+        notes.push(format!("latency and energy of one run on {device}{others}"));
     }
     match (summary.front_accuracy, summary.front_params) {
         (0, 0) => {}
-        (0, front) => notes.push(format!("★ no model has as many parameters for as little energy: {front} of {scored}")),
+        (0, front) => {
+            notes.push(format!("★ no model has as many parameters for as little energy: {front} of {scored}"))
+        }
         (front, _) => notes.push(format!("★ no model is as accurate for as little energy: {front}")),
     }
     if summary.same_graph > 0 {

@@ -86,7 +86,8 @@ impl Cache {
     /// What is known of a file that has not changed since.
     #[must_use]
     pub fn header(&self, path: &Path, stamp: Stamp) -> Option<Header> {
-        let mut found = self.connection.prepare_cached("SELECT stamp, header FROM files WHERE path = ?1").ok()?;
+        let mut found =
+            self.connection.prepare_cached("SELECT stamp, header FROM files WHERE path = ?1").ok()?;
         let row = found.query_row([absolute(path)?], |row| Ok((row.get(0)?, row.get(1)?)));
         let (known, header): (Vec<u8>, Vec<u8>) = row.optional().ok()??;
         let known: Stamp = postcard::from_bytes(&known).ok()?;
@@ -106,19 +107,22 @@ impl Cache {
     /// # Errors
     /// What SQLite says: a full disk, a lock that is not given up.
     pub fn keep(&mut self, learnt: &[Learnt]) -> rusqlite::Result<()> {
-        let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         for Learnt { header, counted } in learnt {
             if let Some((path, stamp, header)) = header
                 && let Some(path) = absolute(path)
                 && let (Ok(stamp), Ok(header)) = (postcard::to_stdvec(stamp), postcard::to_stdvec(header))
             {
-                let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3)")?;
+                let mut insert =
+                    transaction.prepare_cached("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3)")?;
                 insert.execute(params![path, stamp, header])?;
             }
             if let Some((key, counted)) = counted
                 && let Ok(bytes) = postcard::to_stdvec(counted)
             {
-                let mut insert = transaction.prepare_cached("INSERT OR REPLACE INTO counts VALUES (?1, ?2)")?;
+                let mut insert =
+                    transaction.prepare_cached("INSERT OR REPLACE INTO counts VALUES (?1, ?2)")?;
                 insert.execute(params![key, bytes])?;
             }
         }

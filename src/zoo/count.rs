@@ -72,10 +72,12 @@ impl Stamp {
 #[must_use]
 pub fn score(entry: Entry, request: &Request, cache: Option<&Cache>) -> (Score, Learnt) {
     let mut learnt = Learnt::default();
-    let outcome = entry.place.clone().and_then(|place| of_place(&place, &entry.dims, request, cache, &mut learnt));
+    let outcome =
+        entry.place.clone().and_then(|place| of_place(&place, &entry.dims, request, cache, &mut learnt));
     let score = match outcome {
         Ok((header, counted)) => {
-            let estimates = request.devices.iter().map(|device| estimate(&counted.cost, device, request)).collect();
+            let estimates =
+                request.devices.iter().map(|device| estimate(&counted.cost, device, request)).collect();
             row(entry, Outcome::Counts(Box::new(facts(header, counted))), estimates)
         }
         Err(problem) => failed(entry, problem),
@@ -189,7 +191,8 @@ fn count(model: &Model, own: &[(String, u64)], all: &graph::Request) -> Result<C
             Err(error) => return Err(refused(error.code(), &error.to_string(), error.hint())),
         }
     };
-    let cost = cost::count(&typed).map_err(|error| refused(error.code(), &error.to_string(), error.hint()))?;
+    let cost =
+        cost::count(&typed).map_err(|error| refused(error.code(), &error.to_string(), error.hint()))?;
     let open = typed.bindings.iter().filter(|binding| binding.origin != Origin::Model);
     Ok(Counted { bindings: open.map(|binding| (binding.name.clone(), binding.value)).collect(), cost })
 }

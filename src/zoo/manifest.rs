@@ -113,9 +113,11 @@ fn toml_rows(manifest: &str, file: File) -> Result<Entries, String> {
     }
     let document: Document = toml::from_str(&text).map_err(|error| error.to_string())?;
     let manifest = manifest.to_owned();
-    let rows = document.model.into_iter().enumerate().flat_map(move |(at, row)| {
-        entry(&manifest, format!("{manifest}: model {}", at + 1), row)
-    });
+    let rows = document
+        .model
+        .into_iter()
+        .enumerate()
+        .flat_map(move |(at, row)| entry(&manifest, format!("{manifest}: model {}", at + 1), row));
     Ok(Box::new(rows))
 }
 

@@ -95,7 +95,10 @@ pub fn run(
     });
     let readable = how.cache.filter(|_| writer.is_some());
     let path = store.path().to_owned();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(how.jobs.unwrap_or(0)).thread_name(|index| format!("{THREAD}-{index}")).build();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(how.jobs.unwrap_or(0))
+        .thread_name(|index| format!("{THREAD}-{index}"))
+        .build();
     let pool = pool.map_err(|error| StoreError::Threads(error.to_string()))?;
     let listed = AtomicU64::new(0);
     let all_listed = AtomicBool::new(false);

@@ -210,18 +210,30 @@ fn folder(root: String, matcher: Option<GlobMatcher>) -> Entries {
 /// A path as it stands in results: with `/` between its parts, whatever the system writes.
 fn text_of(path: &Path) -> String {
     let text = path.to_string_lossy();
-    if std::path::MAIN_SEPARATOR == '/' { text.into_owned() } else { text.replace(std::path::MAIN_SEPARATOR, "/") }
+    if std::path::MAIN_SEPARATOR == '/' {
+        text.into_owned()
+    } else {
+        text.replace(std::path::MAIN_SEPARATOR, "/")
+    }
 }
 
 fn unwalked(root: &str, error: &ignore::Error) -> Entry {
     let path = path_of(error).map_or_else(|| root.to_owned(), text_of);
     let (code, hint) = match (is_loop(error), error.io_error().map(io::Error::kind)) {
-        (true, _) => ("link-loop", "the link leads to a folder that it lies in; the models there are scored once"),
-        (_, Some(io::ErrorKind::NotFound)) => ("not-found", "the link leads nowhere"),
+        (true, _) => {
+            ("link-loop", "the link leads to a folder that it lies in; the models there are scored once")
+        }
+        (_, Some(io::ErrorKind::NotFound)) => {
+            ("not-found", "the file was moved or its disk is not there: make the link again")
+        }
         _ => ("unreadable", "you may not read it: ask its owner"),
     };
-    let message = format!("{path}: {}", error.io_error().map_or_else(|| error.to_string(), ToString::to_string));
-    let message = if is_loop(error) { format!("{path}: a link to a folder around it") } else { message };
+    let message = match (code, error.io_error()) {
+        ("link-loop", _) => format!("{path}: is a link to a folder around it"),
+        ("not-found", _) => format!("{path}: is a link to nothing"),
+        (_, Some(error)) => format!("{path}: {error}"),
+        (_, None) => error.to_string(),
+    };
     let problem = Problem { code: code.to_owned(), message, hint: Some(hint.to_owned()) };
     Entry::problem(path, problem)
 }
@@ -292,7 +304,9 @@ impl Iterator for Lines {
             let mut line = vec![];
             match self.reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
                 Ok(0) => return None,
-                Ok(read) if read as u64 == LONGEST_LINE => return self.ends("a line is longer than any path"),
+                Ok(read) if read as u64 == LONGEST_LINE => {
+                    return self.ends("a line is longer than any path");
+                }
                 Ok(_) => {}
                 Err(error) => return self.ends(&error.to_string()),
             }

@@ -38,7 +38,9 @@ impl Ranking {
             self.same.insert(row, first);
         }
         let energy = score.estimates.first().and_then(|estimate| estimate.energy_j);
-        let Some(energy) = energy.map(|energy| energy.value).filter(|energy| energy.is_finite()) else { return };
+        let Some(energy) = energy.map(|energy| energy.value).filter(|energy| energy.is_finite()) else {
+            return;
+        };
         let accuracy = score.annotations.accuracy;
         self.candidates.push(Candidate { row, energy, accuracy, params: facts.params });
     }

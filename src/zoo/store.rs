@@ -56,7 +56,9 @@ pub enum StoreError {
 
 impl StoreError {
     pub(super) fn of(path: &Path, error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, NotADatabase, ReadOnly};
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, NotADatabase, ReadOnly,
+        };
         let hint = match error.sqlite_error_code() {
             Some(DiskFull) => "make room on the disk, then go on with --resume: what is written is kept",
             Some(CannotOpen | ReadOnly) => "name a file in a folder that exists and that you may write to",
@@ -109,7 +111,8 @@ impl Run {
     #[must_use]
     pub fn difference(&self, other: &Self) -> Option<String> {
         let lists = |what: &str, one: &[String], two: &[String]| {
-            let missing = |from: &[String], to: &[String]| from.iter().find(|line| !to.contains(line)).cloned();
+            let missing =
+                |from: &[String], to: &[String]| from.iter().find(|line| !to.contains(line)).cloned();
             match (missing(one, two), missing(two, one)) {
                 (None, None) if one == two => None,
                 (None, None) => Some(format!("{what} in another order")),
@@ -243,7 +246,8 @@ impl Store {
         let wrong = |error| StoreError::of(path, error);
         let connection = Connection::open_with_flags(path, flags).map_err(wrong)?;
         connection.busy_timeout(PATIENCE).map_err(wrong)?;
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(wrong)?;
+        let version: i64 =
+            connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(wrong)?;
         let store = Self { connection, path: path.to_owned() };
         if version != LAYOUT {
             return Err(StoreError::NoRun { path: path.to_owned() });
