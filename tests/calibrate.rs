@@ -330,6 +330,9 @@ fn a_lost_device_and_a_stop_keep_what_was_measured() {
     assert!(!records.rows.is_empty());
     let stopped = assemble::profile(&plan, &records, about(mock.adapter()));
     assert_eq!(stopped.quality.status, Status::Partial);
+    let has_rate = stopped.peaks.iter().any(|peak| peak.precision == Some(Precision::Fp32));
+    let has_rest = stopped.bandwidth().is_some() && stopped.launch.dispatch.is_some();
+    assert!(has_rate && has_rest, "what every estimate needs is measured first");
     let json = serde_json::to_vec(&stopped).expect("it is written");
     assert_eq!(Profile::parse(&json).expect("it is read back"), stopped);
 }

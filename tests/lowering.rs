@@ -6,7 +6,7 @@ mod support;
 
 use ergometer::cost;
 use ergometer::device::kernel::KernelShape::{
-    self, Conv, Copy, Gather, GroupedConv, Matmul, Normalize, Pool, Reduce, Softmax, Special,
+    self, Conv, Copy, Gather, GroupedConv, Matmul, Normalize, PackedMatmul, Pool, Reduce, Softmax, Special,
 };
 use ergometer::graph::{Request, infer};
 use ergometer::onnx::schema::{NodeProto, TensorProto, ValueInfoProto};
@@ -390,13 +390,30 @@ fn a_gated_block_of_one_row_and_packed_weights_is_one_kernel() {
         lowered(vec![float("x", &[N(1), N(rows), N(64)])], constants, nodes)
     };
     let one = of(1);
-    let both = Matmul { batch: 1, m: 1, n: 512, k: 64 };
+    let both = PackedMatmul { m: 1, n: 512, k: 64 };
     assert_eq!(
         one.iter().map(|layer| layer.fused).collect::<Vec<_>>(),
         [true, false, true, true, true, true, false]
     );
     assert_eq!(kernels(&one)[1], [(both, 1)]);
     // Sums of a multiple of 128 are of integers: their row is quantised first.
-    assert_eq!(kernels(&one)[6].len(), 2);
+    assert_eq!(
+        kernels(&one)[6],
+        [(elementwise(256, 1, false), 1), (PackedMatmul { m: 1, n: 64, k: 256 }, 1)]
+    );
     assert!(of(2)[..3].iter().all(|layer| !layer.fused));
+}
+
+#[test]
+fn packed_weights_have_a_kernel_where_they_have_4_bits_and_there_are_few_rows() {
+    let of = |rows: i64, bits: i64| {
+        let node = node("MatMulNBits", &["x", "w", "s"], &["y"]).domain("com.microsoft");
+        let node = node.int("K", 64).int("N", 96).int("bits", bits).int("block_size", 32);
+        let weights = vec![weight("w", Uint8, &[96, 2, 4 * bits]), w("s", &[96 * 2])];
+        let found = lowered(vec![float("x", &[N(1), N(rows), N(64)])], weights, vec![node]);
+        found[0].kernels.iter().map(|kernel| (kernel.shape, kernel.names().next().unwrap())).next().unwrap()
+    };
+    assert_eq!(of(3, 4), (PackedMatmul { m: 3, n: 96, k: 64 }, "packed_matmul.lanes32"));
+    assert_eq!(of(3, 8), (product(3, 96, 64), "matmul.split"));
+    assert_eq!(of(9, 4), (product(9, 96, 64), "matmul.tile32"));
 }

@@ -7,7 +7,7 @@ use crate::device::kernel::Tile;
 use crate::units::{BytesPerSecond, Seconds};
 
 /// Columns of [`features`].
-const PARAMETERS: usize = 4;
+const PARAMETERS: usize = 5;
 /// Points that a line takes at least: two parameters, and one point to judge them by.
 const FEWEST: usize = 3;
 /// Rounds of reweighting: they settle within ten on all that was tried.
@@ -58,10 +58,11 @@ pub fn curve_model(points: &[CurvePoint], tile: Tile, precision: Precision) -> R
         median_error: stats::median(&errors).ok_or_else(no_line)?,
         points: ratios.len(),
     };
-    let [start, step, spread, byte] = coefficients;
+    let [start, step, spread, byte, group] = coefficients;
     let rate = |each: f64| (each > NOTHING).then(|| each.recip());
     Ok(CurveModel {
         start: Seconds(start),
+        workgroup: Seconds(group),
         steps_per_second: rate(step),
         half_workgroups: rate(step).map_or(0.0, |steps| spread * steps),
         bandwidth: rate(byte).map(BytesPerSecond),
@@ -155,6 +156,7 @@ mod tests {
     fn truth() -> CurveModel {
         CurveModel {
             start: Seconds(20e-6),
+            workgroup: Seconds(0.5e-6),
             steps_per_second: Some(2e11),
             half_workgroups: 40.0,
             bandwidth: Some(BytesPerSecond(5e9)),
@@ -193,8 +195,9 @@ mod tests {
             })
             .collect();
         let truth = truth();
-        let parameters: [(&str, &dyn Fn(CurveModel) -> f64); 4] = [
+        let parameters: [(&str, &dyn Fn(CurveModel) -> f64); 5] = [
             ("start", &|model| model.start.0),
+            ("workgroup", &|model| model.workgroup.0),
             ("steps", &|model| model.steps_per_second.unwrap_or(f64::INFINITY)),
             ("half", &|model| model.half_workgroups),
             ("bandwidth", &|model| model.bandwidth.map_or(f64::INFINITY, |rate| rate.0)),
@@ -214,6 +217,7 @@ mod tests {
         let model = curve_model(&points(&shapes(), |_| 1.0), TILE, FP32).unwrap();
         let truth = truth();
         assert!((model.start / truth.start - 1.0).abs() < 1e-6);
+        assert!((model.workgroup / truth.workgroup - 1.0).abs() < 1e-6);
         assert!((model.half_workgroups / truth.half_workgroups - 1.0).abs() < 1e-6);
         assert!(model.residual.median_error < 1e-6);
     }
@@ -258,6 +262,7 @@ mod tests {
             let model = curve_model(&all[..count], TILE, FP32).unwrap();
             let used = [
                 model.start.0 > 0.0,
+                model.workgroup.0 > 0.0,
                 model.steps_per_second.is_some(),
                 model.half_workgroups > 0.0,
                 model.bandwidth.is_some(),

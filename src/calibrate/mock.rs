@@ -240,6 +240,7 @@ fn curves(start: f64, steps: f64, half_workgroups: f64, bandwidth: f64) -> HashM
     let exact = Residual { p10: 1.0, p50: 1.0, p90: 1.0, median_error: 0.0, points: 0 };
     let model = CurveModel {
         start: Seconds(start),
+        workgroup: Seconds::ZERO,
         steps_per_second: Some(steps),
         half_workgroups,
         bandwidth: Some(BytesPerSecond(bandwidth)),

@@ -37,10 +37,10 @@ pub struct CurvePoint {
     pub stats: Stats,
 }
 
-/// `t = start + W/rate + (W/U)/rate·U½ + B/bandwidth`, where `W` is the padded work, `U` the workgroups and
+/// `t = start + U·workgroup + W/rate + (W/U)/rate·U½ + B/bandwidth`, where `W` is the padded work, `U` the workgroups and
 /// `B` the bytes moved.
 ///
-/// The second and third term are `W/(rate·s)` with the utilisation `s = U/(U + U½)`: a kernel of few
+/// The third and fourth term are `W/(rate·s)` with the utilisation `s = U/(U + U½)`: a kernel of few
 /// workgroups leaves units idle, and `U½` workgroups fill half of them. Arithmetic and traffic add up rather
 /// than overlap: kernels of runtimes have been seen to do little of the latter, and a sum can be fitted by
 /// non-negative least squares. A parameter that the points say nothing of is 0 (or no limit).
@@ -49,6 +49,10 @@ pub struct CurveModel {
     /// What a dispatch takes with no work to do.
     #[serde(rename = "start_s")]
     pub start: Seconds,
+    /// What each workgroup takes however little it does: its start, and the barriers at which its invocations wait
+    /// for each other. A kernel that gives each of many short rows a workgroup spends most of its time so.
+    #[serde(rename = "workgroup_s", default = "no_time")]
+    pub workgroup: Seconds,
     /// Steps of the innermost loop a second, all units busy; a multiply-add is one. `None` where work does
     /// not limit.
     pub steps_per_second: Option<f64>,
@@ -59,6 +63,11 @@ pub struct CurveModel {
     pub bandwidth: Option<BytesPerSecond>,
     /// How far the points lie from the line.
     pub residual: Residual,
+}
+
+/// Files of before the key was added.
+fn no_time() -> Seconds {
+    Seconds::ZERO
 }
 
 /// Quantiles of measured over modelled time.
@@ -80,20 +89,22 @@ impl CurveModel {
     /// The time of one dispatch of a shape.
     #[must_use]
     pub fn time(&self, shape: &KernelShape, tile: Tile, precision: Precision) -> Seconds {
-        let [start, work, spread, bytes] = features(shape, tile, precision);
+        let [start, work, spread, bytes, groups] = features(shape, tile, precision);
         let per_step = self.steps_per_second.map_or(0.0, f64::recip);
         let per_byte = self.bandwidth.map_or(0.0, |bandwidth| bandwidth.0.recip());
-        Seconds(self.start.0 * start + per_step * (work + self.half_workgroups * spread) + per_byte * bytes)
+        let fixed = self.start * start + self.workgroup * groups;
+        fixed + Seconds(per_step * (work + self.half_workgroups * spread) + per_byte * bytes)
     }
 }
 
-/// What a [`CurveModel`] multiplies its parameters with: 1, padded work, padded work of one workgroup, bytes.
+/// What a [`CurveModel`] multiplies its parameters with: 1, padded work, padded work of one workgroup, bytes,
+/// workgroups.
 #[must_use]
-pub fn features(shape: &KernelShape, tile: Tile, precision: Precision) -> [f64; 4] {
+pub fn features(shape: &KernelShape, tile: Tile, precision: Precision) -> [f64; 5] {
     let extents = shape.extents();
     let work = extents.padded(tile);
     let groups = extents.workgroups(tile).max(1.0);
-    [1.0, work, work / groups, shape.bytes_moved(precision.bytes())]
+    [1.0, work, work / groups, shape.bytes_moved(precision.bytes()), groups]
 }
 
 impl Curve {
@@ -139,8 +150,8 @@ impl Curve {
     /// bytes. The interval spans the points, and [`MOST_ERROR`] at least.
     fn interpolated(&self, shape: &KernelShape) -> Option<CurveTime> {
         let of = |shape: &KernelShape| {
-            let [_, work, spread, bytes] = features(shape, self.tile, self.precision);
-            [work, work / spread.max(1.0), bytes].map(|feature| feature.max(1.0).ln())
+            let [_, work, _, bytes, groups] = features(shape, self.tile, self.precision);
+            [work, groups, bytes].map(|feature| feature.max(1.0).ln())
         };
         let scale = |shape: &KernelShape| {
             let [work, _, bytes] = of(shape);
@@ -234,6 +245,7 @@ mod tests {
         };
         let model = residual.map(|[p10, p90]| CurveModel {
             start: Seconds(1e-6),
+            workgroup: Seconds::ZERO,
             steps_per_second: Some(1e9),
             half_workgroups: 0.0,
             bandwidth: None,

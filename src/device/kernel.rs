@@ -14,8 +14,6 @@ use serde::{Deserialize, Serialize};
 pub enum KernelClass {
     /// Matrix product.
     Matmul,
-    /// Matrix product by weights of 4 bits, unpacked on the way.
-    PackedMatmul,
     /// Convolution over all input channels.
     Conv,
     /// Convolution in groups, one output at a time; depthwise is the case of one channel a group.
@@ -38,6 +36,8 @@ pub enum KernelClass {
     Transpose,
     /// Rows picked by index.
     Gather,
+    /// Matrix product by weights of 4 bits, unpacked on the way.
+    PackedMatmul,
 }
 
 impl KernelClass {

@@ -421,7 +421,7 @@ impl Profile {
             for factor in factors {
                 positive(format!("a parameter of {}", curve.kernel), factor)?;
             }
-            for parameter in [model.start.0, model.half_workgroups] {
+            for parameter in [model.start.0, model.workgroup.0, model.half_workgroups] {
                 if !(parameter.is_finite() && parameter >= 0.0) {
                     positive(format!("a parameter of {}", curve.kernel), parameter)?;
                 }
@@ -454,7 +454,8 @@ impl Profile {
         of.max_by(|a, b| a.rate.0.total_cmp(&b.rate.0))
     }
 
-    /// What each class of kernels reaches, at the shape that the runtime-like kernel does best.
+    /// What each class of kernels reaches, at the shape that the runtime-like kernel does best of those that other
+    /// kernels were measured at, too.
     #[must_use]
     pub fn class_rates(&self) -> Vec<ClassRates> {
         let mut rates = vec![];
@@ -477,7 +478,10 @@ impl Profile {
             let own = curve.points.iter().filter(|point| point.shape.runtime_kernel() == curve.kernel);
             own.map(move |point| (curve, point))
         });
-        let (curve, point) = points.max_by(|a, b| rate(a.1).total_cmp(&rate(b.1)))?;
+        let compared = |shape| curves().any(|curve| !curve.runtime_like && curve.point(shape).is_some());
+        let (curve, point) = points.max_by(|(_, a), (_, b)| {
+            compared(&a.shape).cmp(&compared(&b.shape)).then(rate(a).total_cmp(&rate(b)))
+        })?;
         let of_shape = curves().filter_map(|curve| Some((curve, curve.point(&point.shape)?)));
         let (fastest, best) = of_shape.max_by(|a, b| rate(a.1).total_cmp(&rate(b.1)))?;
         Some(ClassRates {

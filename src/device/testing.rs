@@ -104,6 +104,7 @@ pub fn curve(class: KernelClass, kernel: &str, start: f64, bandwidth: f64, steps
         tile: Tile { rows: 1, cols: 1, depth: 1 },
         model: Some(CurveModel {
             start: Seconds(start),
+            workgroup: Seconds::ZERO,
             steps_per_second: steps.is_finite().then_some(steps),
             half_workgroups: 0.0,
             bandwidth: bandwidth.is_finite().then_some(BytesPerSecond(bandwidth)),

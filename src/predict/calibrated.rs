@@ -7,6 +7,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::lowering::forms::SPLIT;
 use super::lowering::{Kernel, Lowered, lower};
 use super::precision::{self, Factors, Storage};
 use super::time::Run;
@@ -194,7 +195,7 @@ impl<'p> Measured<'p> {
             }
             // Profiles that are older than the class.
             None if let Some(shape) = kernel.shape.unpacked() => {
-                Timed { stand_in: true, ..self.kernel(&Kernel { shape, like: &[], ..*kernel })? }
+                Timed { stand_in: true, ..self.kernel(&Kernel { shape, like: SPLIT, ..*kernel })? }
             }
             None if kernel.shape.contraction_flops() > 0.0 => {
                 return Err(PredictError::NoCurve { device: self.device.id.to_string(), class });

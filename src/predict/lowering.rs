@@ -17,7 +17,7 @@
 //!
 //! Not covered: the fusion of residual additions into a normalisation (seen once a model).
 
-mod forms;
+pub(super) mod forms;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -79,6 +79,9 @@ def open_session(model: bytes, profile: str | None) -> onnxruntime.InferenceSess
     """A session on the WebGPU provider; a profile is written to files that begin with `profile`."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    # After each operator of the CPU provider, its threads would spin for a while: CPU time that is no work, on the cores
+    # that a software adapter computes on (MobileNetV2 int8: 0.47 s with, 0.27 s without).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if profile:
         options.enable_profiling = True
         options.profile_file_prefix = profile

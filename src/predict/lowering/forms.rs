@@ -8,7 +8,7 @@ use crate::device::kernel::KernelShape;
 /// An output an invocation, its whole sum in a loop.
 const NAIVE: &[&str] = &["matmul.naive"];
 /// Few rows, with the sum shared by lanes: attention of one query over a cache, and weights of other than 4 bits.
-const SPLIT: &[&str] = &["matmul.split"];
+pub(in crate::predict) const SPLIT: &[&str] = &["matmul.split"];
 /// From buffer to buffer, four elements at a time.
 const COPY_IN_FOURS: &[&str] = &["copy.vec4"];
 /// Keys that a workgroup takes in attention of one query.
