@@ -16,8 +16,8 @@ use std::fs;
 use std::process::Output;
 use std::time::Duration;
 
-use serde_json::Value;
 use command::{Folder, classifier, stderr};
+use serde_json::Value;
 use support::{N, float, graph, model, node, untyped, weight};
 
 use ergometer::onnx::schema::ModelProto;

@@ -70,7 +70,7 @@ pub struct Problem {
 }
 
 /// What was counted of a model: sums over all its layers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Facts {
     /// Hash of all that the counts depend on, weights left out: models of equal hash have the same graph, and may
     /// have different weights.
@@ -124,7 +124,7 @@ pub struct Percentiles {
 }
 
 /// What a model takes on a device.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ScoreEstimate")]
 pub struct Estimate {
     /// The device's id, or the name of its profile.

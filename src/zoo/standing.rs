@@ -132,3 +132,100 @@ impl Standings {
         score.standing = Some(standing);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zoo::{Annotations, Estimate, Facts, Percentiles, Problem, SCHEMA};
+
+    fn scored(path: &str, graph: &str, params: u64, energy: Option<f64>, accuracy: Option<f64>) -> Score {
+        let facts = Facts { graph_hash: graph.to_owned(), params, ..Facts::default() };
+        let percentiles = |value| Percentiles { value, low: value, high: value };
+        let estimate = Estimate { energy_j: energy.map(percentiles), ..Estimate::default() };
+        Score {
+            schema: SCHEMA.into(),
+            path: path.to_owned(),
+            annotations: Annotations { accuracy, ..Annotations::default() },
+            outcome: Outcome::Counts(Box::new(facts)),
+            estimates: vec![estimate],
+            standing: None,
+        }
+    }
+
+    fn failed(path: &str) -> Score {
+        let problem = Problem { code: "empty".to_owned(), message: String::new(), hint: None };
+        Score { outcome: Outcome::Error(problem), estimates: vec![], ..scored(path, "", 0, None, None) }
+    }
+
+    fn standings(mut scores: Vec<Score>) -> Vec<Option<Standing>> {
+        let mut ranking = Ranking::default();
+        scores.iter().for_each(|score| ranking.add(score));
+        let mut standings = ranking.standings();
+        scores.iter_mut().for_each(|score| standings.give(score));
+        scores.into_iter().map(|score| score.standing).collect()
+    }
+
+    #[test]
+    fn places_and_fronts_are_those_worked_out_by_hand() {
+        let found = standings(vec![
+            // 70 % a joule: the best; no other is as good for as little.
+            scored("a", "1", 10, Some(1.0), Some(70.0)),
+            // 40 % a joule; the most accurate for at most 2 J.
+            scored("b", "2", 30, Some(2.0), Some(80.0)),
+            // As much energy as b, less accurate, fewer parameters: beaten by b in both.
+            scored("c", "3", 20, Some(2.0), Some(60.0)),
+            // More energy and no more accurate than b, and the largest.
+            scored("d", "4", 99, Some(5.0), Some(80.0)),
+            scored("e", "5", 50, None, Some(99.0)),
+            scored("f", "6", 99, Some(6.0), None),
+            failed("g"),
+        ]);
+        let of = |energy_rank, efficiency_rank, pareto_accuracy, pareto_params| {
+            Some(Standing {
+                same_graph_as: None,
+                energy_rank,
+                efficiency_rank,
+                pareto_accuracy,
+                pareto_params,
+            })
+        };
+        assert_eq!(found[0], of(Some(1), Some(1), Some(true), Some(true)));
+        assert_eq!(found[1], of(Some(2), Some(2), Some(true), Some(true)));
+        assert_eq!(found[2], of(Some(2), Some(3), Some(false), Some(false)));
+        assert_eq!(found[3], of(Some(4), Some(4), Some(false), Some(true)));
+        assert_eq!(found[4], of(None, None, None, None));
+        // As many parameters as d, for more energy.
+        assert_eq!(found[5], of(Some(5), None, None, Some(false)));
+        assert_eq!(found[6], None);
+    }
+
+    #[test]
+    fn equal_models_stand_on_the_front_together() {
+        let found = standings(vec![
+            scored("a", "1", 10, Some(1.0), Some(70.0)),
+            scored("b", "2", 10, Some(1.0), Some(70.0)),
+        ]);
+        assert!(
+            found.iter().flatten().all(|of| of.pareto_accuracy == Some(true) && of.energy_rank == Some(1))
+        );
+    }
+
+    #[test]
+    fn copies_name_the_first_of_them() {
+        let of = |path, graph| scored(path, graph, 1, Some(1.0), None);
+        let found = standings(vec![of("a", "x"), of("b", "y"), of("c", "x"), failed("d"), of("e", "x")]);
+        let same: Vec<_> =
+            found.iter().map(|of| of.as_ref().and_then(|of| of.same_graph_as.as_deref())).collect();
+        assert_eq!(same, [None, None, Some("a"), None, Some("a")]);
+    }
+
+    #[test]
+    fn energies_of_nothing_and_nonsense_give_no_efficiency() {
+        let found = standings(vec![
+            scored("a", "1", 1, Some(0.0), Some(70.0)),
+            scored("b", "2", 1, Some(f64::NAN), Some(70.0)),
+        ]);
+        assert_eq!(found[0].as_ref().unwrap().efficiency_rank, None);
+        assert_eq!(found[1].as_ref().unwrap().energy_rank, None);
+    }
+}
