@@ -70,7 +70,8 @@ impl Publication {
                 pictures::write(&folder.join(format!("{}.svg", chart.name)), chart.svg().as_bytes())?;
             }
         }
-        let texts = charts.iter().filter(|_| self.plot).map(|chart| format!("\n{}", chart.text(columns, coloured)));
+        let texts =
+            charts.iter().filter(|_| self.plot).map(|chart| format!("\n{}", chart.text(columns, coloured)));
         Ok(texts.collect())
     }
 }

@@ -21,8 +21,8 @@ use crate::tensor::{ElementType, Type};
 pub use crate::ops::form::{self, Form};
 pub use convention::Convention;
 pub use edges::Edges;
-pub use params::Params;
 pub use known_name::KnownName;
+pub use params::Params;
 pub use rollup::{By, Group, operator_name, roll_up, sum};
 
 /// What one node costs, all its turns together.

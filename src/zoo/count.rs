@@ -142,9 +142,6 @@ fn read(place: &Place) -> Result<Model, Problem> {
             message: error.to_string(),
             hint: error.hint(),
         }),
-        #[cfg(feature = "cloud")]
-        Place::Remote(url) => super::remote::read(url),
-        #[cfg(not(feature = "cloud"))]
         Place::Remote(url) => Err(super::source::no_remote(url)),
     }
 }

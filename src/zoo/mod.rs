@@ -8,8 +8,6 @@ pub mod cache;
 mod count;
 mod manifest;
 pub mod merge;
-#[cfg(feature = "cloud")]
-pub mod remote;
 mod run;
 mod score;
 pub mod source;

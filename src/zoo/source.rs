@@ -101,26 +101,16 @@ pub(super) fn named(name: String) -> Entries {
     }
 }
 
-#[cfg(feature = "cloud")]
-fn remote(url: String) -> Entries {
-    if url.ends_with('/') {
-        return super::remote::entries(url);
-    }
-    one(Entry::plain(url.clone(), Place::Remote(url)))
-}
-
-#[cfg(not(feature = "cloud"))]
 fn remote(url: String) -> Entries {
     one(Entry::plain(url.clone(), Place::Remote(url)))
 }
 
 /// Why a URL is not read.
-#[cfg(not(feature = "cloud"))]
 pub(super) fn no_remote(url: &str) -> Problem {
     Problem {
         code: "no-remote".to_owned(),
-        message: format!("{url}: this ergometer was built without object stores"),
-        hint: Some("build it with --features cloud, or copy the model here".to_owned()),
+        message: format!("{url}: nothing is read over the network yet"),
+        hint: Some("copy the model here".to_owned()),
     }
 }
 
