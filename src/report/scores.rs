@@ -354,6 +354,7 @@ pub fn screen(summary: &Summary, best: &[Score], devices: &[String], layout: Lay
     if let [device, others @ ..] = devices {
         let others = match others.len() {
             0 => String::new(),
+            1 => "; 1 more device: -o scores.csv".to_owned(),
             more => format!("; {more} more devices: -o scores.csv"),
         };
         notes.push(format!("latency and energy of one run on {device}{others}"));

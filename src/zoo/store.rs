@@ -372,3 +372,97 @@ impl Store {
 fn text_of(stamp: Option<Stamp>) -> Option<String> {
     stamp.map(|Stamp { size, changed }| format!("{size} {changed}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zoo::{Annotations, SCHEMA};
+
+    fn row(number: usize) -> (Score, Option<Stamp>) {
+        let score = Score {
+            schema: SCHEMA.into(),
+            path: format!("{number:05}.onnx"),
+            annotations: Annotations { notes: Some("x".repeat(1000)), ..Annotations::default() },
+            outcome: Outcome::Counts(Box::default()),
+            estimates: vec![],
+            standing: None,
+        };
+        (score, Some(Stamp { size: 7, changed: 1_700_000_000_000_000_000 }))
+    }
+
+    fn run() -> Run {
+        Run { tool: "1".to_owned(), request: vec!["a".to_owned()], inputs: vec![], shard: Shard::WHOLE }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_what_was_written_stays() {
+        let mut store = Store::temporary(&run(), &[]).unwrap();
+        store.write(&[row(0), row(1)]).unwrap();
+        let pages: i64 = store.connection.query_row("PRAGMA page_count", [], |found| found.get(0)).unwrap();
+        store.connection.pragma_update(None, "max_page_count", pages + 1).unwrap();
+        let error = store.write(&(2..100).map(row).collect::<Vec<_>>()).unwrap_err();
+        assert!(error.to_string().contains("full"), "{error}");
+        assert!(error.hint().contains("make room on the disk"), "{}", error.hint());
+        assert_eq!(store.rows().unwrap(), 2);
+        let mut paths = vec![];
+        store
+            .each::<StoreError>(|score| {
+                paths.push(score.path);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(paths, ["00000.onnx", "00001.onnx"]);
+    }
+
+    #[test]
+    fn a_row_is_known_by_its_path_and_the_file_it_was_made_of() {
+        let mut store = Store::temporary(&run(), &[]).unwrap();
+        let (score, stamp) = row(3);
+        store.write(&[(score.clone(), stamp)]).unwrap();
+        assert!(store.has(&score.path, stamp).unwrap());
+        assert!(!store.has(&score.path, Some(Stamp { size: 8, ..stamp.unwrap() })).unwrap());
+        assert!(!store.has(&score.path, None).unwrap());
+        assert!(!store.has("other.onnx", stamp).unwrap());
+    }
+
+    #[test]
+    fn each_model_is_in_one_shard() {
+        let paths: Vec<String> = (0..1000).map(|number| format!("models/{number}.onnx")).collect();
+        for of in [1, 2, 7] {
+            let shards: Vec<Shard> = (1..=of).map(|index| Shard { index, of }).collect();
+            for path in &paths {
+                assert_eq!(shards.iter().filter(|shard| shard.has(path)).count(), 1, "{path} of {of}");
+            }
+            let least = shards.iter().map(|shard| paths.iter().filter(|path| shard.has(path)).count()).min();
+            assert!(least.unwrap() > 1000 / of as usize / 2, "{least:?} of {of}");
+        }
+    }
+
+    #[test]
+    fn what_differs_between_runs_is_named() {
+        assert_eq!(run().difference(&run()), None);
+        let other = |change: fn(&mut Run)| {
+            let mut other = run();
+            change(&mut other);
+            run().difference(&other).unwrap()
+        };
+        assert!(other(|run| run.tool = "2".to_owned()).contains("made by ergometer 1, and 2"));
+        assert_eq!(other(|run| run.request = vec!["b".to_owned()]), "asked: a, and b");
+        assert_eq!(other(|run| run.inputs.push("zoo".to_owned())), "named: only the second has zoo");
+    }
+
+    #[test]
+    fn a_census_does_not_mind_the_order_and_minds_all_else() {
+        let of = |paths: &[&str]| {
+            let mut census = Census::default();
+            paths.iter().for_each(|path| census.add(path));
+            census
+        };
+        assert_eq!(of(&["a", "b", "c"]), of(&["c", "a", "b"]));
+        for other in [&["a", "b"][..], &["a", "b", "d"], &["a", "b", "c", "c"], &["ab", "c", ""]] {
+            assert_ne!(of(&["a", "b", "c"]), of(other), "{other:?}");
+        }
+        let text = serde_json::to_string(&of(&["a", "b"])).unwrap();
+        assert_eq!(serde_json::from_str::<Census>(&text).unwrap(), of(&["a", "b"]));
+    }
+}
