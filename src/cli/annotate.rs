@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::error::Refusal;
 use super::shapes::{self, CountError, Shapes};
-use super::{Global, Status};
+use super::{Global, Status, rewrite};
 use crate::graph::annotate;
 use crate::onnx;
 
@@ -24,13 +24,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
-    let Some(out) = &global.output else {
-        return Err(Refusal::usage("annotate needs a file to write to")
-            .hint("ergometer annotate MODEL -o OUT.onnx")
-            .into());
-    };
-    let mut model =
-        onnx::read(&options.model).map_err(|error| Refusal::model(error.to_string(), error.hint()))?;
+    let (mut model, out) = rewrite::open("annotate", &options.model, global)?;
     let name = options.model.display();
     let refusal = |error: CountError| Refusal::model(format!("{name}: {}", error.message), error.hint);
     let types = {
@@ -49,10 +43,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         annotate::types(&graph, varied.as_ref())
     };
     let report = onnx::annotate(&mut model.proto, &types);
-    onnx::write(&model.proto, out).map_err(|error| {
-        let refusal = Refusal::environment(error.to_string());
-        error.hint().into_iter().fold(refusal, |refusal, hint| refusal.hint(hint))
-    })?;
+    rewrite::save(&model, out)?;
     if !global.quiet {
         eprintln!(
             "{}: {} types added, {} changed, {} kept, {} not known",

@@ -16,6 +16,7 @@ mod output;
 mod pictures;
 mod profiles;
 mod report;
+mod rewrite;
 mod schema;
 mod score;
 mod scores;

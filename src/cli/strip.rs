@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::error::Refusal;
-use super::{Global, Status};
+use super::{Global, Status, rewrite};
 use crate::onnx::{self, StripOptions};
 use crate::units::bytes;
 
@@ -27,23 +26,14 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
-    let Some(out) = &global.output else {
-        return Err(Refusal::usage("strip needs a file to write to")
-            .hint("ergometer strip MODEL -o OUT.onnx")
-            .into());
-    };
-    let mut model =
-        onnx::read(&options.model).map_err(|error| Refusal::model(error.to_string(), error.hint()))?;
+    let (mut model, out) = rewrite::open("strip", &options.model, global)?;
     let settings = StripOptions {
         threshold: options.threshold,
         shape_threshold: options.shape_threshold,
         location: options.location.clone(),
     };
     let report = onnx::strip(&mut model.proto, &settings);
-    onnx::write(&model.proto, out).map_err(|error| {
-        let refusal = Refusal::environment(error.to_string());
-        error.hint().into_iter().fold(refusal, |refusal, hint| refusal.hint(hint))
-    })?;
+    rewrite::save(&model, out)?;
     if !global.quiet {
         eprintln!(
             "{}: {} tensors, {} taken out; {} large ones kept ({}), {} external already",

@@ -12,30 +12,19 @@ use crate::zoo::{Estimate, Outcome, Score};
 /// Failures that a screen tells one by one.
 const FAILURES_SHOWN: usize = 5;
 
-/// One column of all.
-struct Fact {
+/// One column: what it says of a model, or of a model on a device.
+struct Fact<T> {
     key: &'static str,
     fit: Fit,
-    cell: for<'s> fn(&'s Score) -> Cell<'s>,
+    cell: for<'s> fn(&'s T) -> Cell<'s>,
 }
 
-const fn fact(key: &'static str, fit: Fit, cell: for<'s> fn(&'s Score) -> Cell<'s>) -> Fact {
+const fn fact<T>(key: &'static str, fit: Fit, cell: for<'s> fn(&'s T) -> Cell<'s>) -> Fact<T> {
     Fact { key, fit, cell }
 }
 
-/// A column of each device.
-struct OfDevice {
-    key: &'static str,
-    fit: Fit,
-    cell: for<'s> fn(&'s Estimate) -> Cell<'s>,
-}
-
-const fn of_device(key: &'static str, fit: Fit, cell: for<'s> fn(&'s Estimate) -> Cell<'s>) -> OfDevice {
-    OfDevice { key, fit, cell }
-}
-
 /// Columns of the model, in the order of a CSV file.
-const FACTS: &[Fact] = &[
+const FACTS: &[Fact<Score>] = &[
     fact("path", Fit::Name, |score| Cell::text(&score.path)),
     fact("name", Fit::Name, |score| maybe(score.annotations.name.as_deref())),
     fact("date", Fit::Word, |score| maybe(score.annotations.date.as_deref())),
@@ -90,21 +79,19 @@ const FACTS: &[Fact] = &[
 ];
 
 /// Columns of each device, behind those of the model: their keys end in the device's name.
-const ESTIMATES: &[OfDevice] = &[
-    of_device("runtime", Fit::Word, |estimate| maybe(estimate.runtime.as_deref())),
-    of_device("precision", Fit::Word, |estimate| maybe(estimate.precision.as_deref())),
-    of_device("basis", Fit::Word, |estimate| maybe(estimate.basis.as_deref())),
-    of_device("latency_s", Fit::Number, |estimate| quantity(estimate.latency_s.map(|all| all.value), "s")),
-    of_device("latency_low_s", Fit::Number, |estimate| quantity(estimate.latency_s.map(|all| all.low), "s")),
-    of_device("latency_high_s", Fit::Number, |estimate| {
-        quantity(estimate.latency_s.map(|all| all.high), "s")
-    }),
-    of_device("energy_basis", Fit::Word, |estimate| maybe(estimate.energy_basis.as_deref())),
-    of_device("energy_j", Fit::Number, |estimate| quantity(estimate.energy_j.map(|all| all.value), "J")),
-    of_device("energy_low_j", Fit::Number, |estimate| quantity(estimate.energy_j.map(|all| all.low), "J")),
-    of_device("energy_high_j", Fit::Number, |estimate| quantity(estimate.energy_j.map(|all| all.high), "J")),
-    of_device("fits_memory", Fit::Word, |estimate| flag(estimate.fits_memory)),
-    of_device("reason", Fit::Sentence, |estimate| maybe(estimate.reason.as_deref())),
+const ESTIMATES: &[Fact<Estimate>] = &[
+    fact("runtime", Fit::Word, |estimate| maybe(estimate.runtime.as_deref())),
+    fact("precision", Fit::Word, |estimate| maybe(estimate.precision.as_deref())),
+    fact("basis", Fit::Word, |estimate| maybe(estimate.basis.as_deref())),
+    fact("latency_s", Fit::Number, |estimate| quantity(estimate.latency_s.map(|all| all.value), "s")),
+    fact("latency_low_s", Fit::Number, |estimate| quantity(estimate.latency_s.map(|all| all.low), "s")),
+    fact("latency_high_s", Fit::Number, |estimate| quantity(estimate.latency_s.map(|all| all.high), "s")),
+    fact("energy_basis", Fit::Word, |estimate| maybe(estimate.energy_basis.as_deref())),
+    fact("energy_j", Fit::Number, |estimate| quantity(estimate.energy_j.map(|all| all.value), "J")),
+    fact("energy_low_j", Fit::Number, |estimate| quantity(estimate.energy_j.map(|all| all.low), "J")),
+    fact("energy_high_j", Fit::Number, |estimate| quantity(estimate.energy_j.map(|all| all.high), "J")),
+    fact("fits_memory", Fit::Word, |estimate| flag(estimate.fits_memory)),
+    fact("reason", Fit::Sentence, |estimate| maybe(estimate.reason.as_deref())),
 ];
 
 fn maybe(text: Option<&str>) -> Cell<'_> {

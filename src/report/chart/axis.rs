@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kuva::TickFormat;
+use kuva::prelude::Layout;
 
 use super::drawable;
 use crate::report::text::plain;
@@ -19,6 +20,17 @@ pub fn decades(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     }
     let low = (low - 1e-9).floor();
     Some((low, (high + 1e-9).ceil().max(low + 1.0)))
+}
+
+/// Axes of exactly these ends, the horizontal one of logarithms in a unit.
+pub fn across(x: (f64, f64), y: (f64, f64), unit: &'static str) -> Layout {
+    Layout::new(x, y)
+        .with_x_axis_min(x.0)
+        .with_x_axis_max(x.1)
+        .with_y_axis_min(y.0)
+        .with_y_axis_max(y.1)
+        .with_x_tick_step(step(x))
+        .with_x_tick_format(powers(unit))
 }
 
 /// How far ticks are apart: every decade, or every so many, that there are at most eight.

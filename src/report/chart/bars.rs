@@ -4,7 +4,7 @@ use kuva::plot::BarPlot;
 use kuva::prelude::{Layout, Plot};
 use kuva::render::annotations::TextAnnotation;
 
-use super::{CELL, Canvas, Chart, Drawing, Mark, Medium, axis, drawable};
+use super::{CELL, Canvas, Chart, Drawing, Medium, axis, drawable};
 use crate::report::text::{cut_middle, visible, width};
 
 /// Columns of the longest name.
@@ -96,7 +96,7 @@ fn draw(canvas: &Canvas, bars: &[Bar], of: &str, unit: &'static str) -> Drawing 
                 .with_font_size(12),
         );
     }
-    let marks: Vec<(String, Option<usize>)> = bars
+    let marks = bars
         .iter()
         .rev()
         .map(|bar| {
@@ -104,16 +104,7 @@ fn draw(canvas: &Canvas, bars: &[Bar], of: &str, unit: &'static str) -> Drawing 
             (format!("{}\n{}{space}{}", bar.name, bar.shown, bar.remark), bar.layer)
         })
         .collect();
-    Drawing {
-        plots,
-        layout,
-        describe: Box::new(move |number, _| match marks.get(number) {
-            Some((title, layer)) => {
-                Mark { title: title.clone(), link: layer.map(|layer| ("data-layer", layer.to_string())) }
-            }
-            None => Mark::default(),
-        }),
-    }
+    Drawing { plots, layout, describe: super::rows(marks) }
 }
 
 fn short(name: &str) -> String {

@@ -3,6 +3,8 @@
 //! The series are those of Okabe and Ito, "Color Universal Design" (2008), without black, and in an order in which
 //! neighbours differ most.
 
+use kuva::plot::legend::{LegendEntry, LegendShape};
+
 /// The colours of one medium.
 #[derive(Clone, Copy, Debug)]
 pub struct Ink {
@@ -27,6 +29,16 @@ impl Ink {
     /// The colour of the n-th series; those beyond the last share one.
     pub fn of(&self, series: Option<usize>) -> &'static str {
         series.and_then(|series| self.series.get(series)).copied().unwrap_or(self.other)
+    }
+
+    /// What a legend says of a series.
+    pub fn entry(&self, label: &str, series: Option<usize>) -> LegendEntry {
+        LegendEntry {
+            label: label.to_owned(),
+            color: self.of(series).to_owned(),
+            shape: LegendShape::Circle,
+            dasharray: None,
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Estimates with their ranges, one row a device, on a logarithmic axis.
 
 use kuva::plot::ScatterPlot;
-use kuva::prelude::{Layout, Plot};
+use kuva::prelude::Plot;
 
-use super::{CELL, Canvas, Chart, Drawing, Mark, Medium, axis, drawable};
+use super::{CELL, Canvas, Chart, Drawing, Medium, axis, drawable};
 use crate::report::text::{cut_middle, visible, width};
 use crate::units::quantity;
 
@@ -87,23 +87,10 @@ fn draw(canvas: &Canvas, rows: &[Interval], of: &str, unit: &'static str, x: (f6
     let room = names.iter().map(|name| width(name)).max().unwrap_or(0) as f64;
     let column = if canvas.medium == Medium::Terminal { CELL.0 } else { 7.1 };
     let y = (0.4, rows.len() as f64 + 0.6);
-    let layout = Layout::new(x, y)
+    let layout = axis::across(x, y, unit)
         .with_y_categories(names)
-        .with_x_axis_min(x.0)
-        .with_x_axis_max(x.1)
-        .with_y_axis_min(y.0)
-        .with_y_axis_max(y.1)
-        .with_x_tick_step(axis::step(x))
-        .with_x_tick_format(axis::powers(unit))
         .with_x_label(of)
         .with_force_margins(room * column + 18.0, 24.0);
-    let titles: Vec<String> = rows.iter().map(|row| sentence(row, unit)).collect();
-    Drawing {
-        plots: vec![Plot::Scatter(plot)],
-        layout,
-        describe: Box::new(move |number, _| Mark {
-            title: titles.get(number).cloned().unwrap_or_default(),
-            link: None,
-        }),
-    }
+    let titles = rows.iter().map(|row| (sentence(row, unit), None)).collect();
+    Drawing { plots: vec![Plot::Scatter(plot)], layout, describe: super::rows(titles) }
 }

@@ -93,6 +93,16 @@ struct Mark {
     link: Option<(&'static str, String)>,
 }
 
+/// Marks in the order they are drawn, each with the row of the page that it stands for.
+fn rows(marks: Vec<(String, Option<usize>)>) -> Describe {
+    Box::new(move |number, _| {
+        marks.get(number).map_or_else(Mark::default, |(title, row)| Mark {
+            title: title.clone(),
+            link: row.map(|row| ("data-layer", row.to_string())),
+        })
+    })
+}
+
 impl std::fmt::Debug for Chart<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Chart").field("name", &self.name).field("title", &self.title).finish_non_exhaustive()

@@ -1,10 +1,10 @@
 //! Models of a zoo by what they take and what they give, and the front of those that none beats in both.
 
-use kuva::plot::legend::{LegendEntry, LegendPosition, LegendShape};
+use kuva::plot::legend::LegendPosition;
 use kuva::plot::{LinePlot, ScatterPlot};
-use kuva::prelude::{Layout, Plot};
+use kuva::prelude::Plot;
 
-use super::{Canvas, Chart, Drawing, Mark, Medium, axis, drawable};
+use super::{Canvas, Chart, Drawing, Medium, axis, drawable};
 use crate::report::text::{cut_middle, plain, visible};
 use crate::units::quantity;
 
@@ -122,44 +122,25 @@ fn draw(
         on_front = on_front.with_labels(names).with_repel_labels();
     }
     plots.push(Plot::Scatter(on_front));
-    let entry = |label: &str, series| LegendEntry {
-        label: label.to_owned(),
-        color: ink.of(series).to_owned(),
-        shape: LegendShape::Circle,
-        dasharray: None,
-    };
-    let mut layout = Layout::new(x, y)
-        .with_x_axis_min(x.0)
-        .with_x_axis_max(x.1)
-        .with_y_axis_min(y.0)
-        .with_y_axis_max(y.1)
-        .with_x_tick_step(axis::step(x))
-        .with_x_tick_format(axis::powers("J"))
+    let mut layout = axis::across(x, y, "J")
         .with_x_label("energy")
         .with_y_label(worth)
-        .with_legend_entries(vec![entry("on the front", Some(3)), entry("beaten in both", None)])
+        .with_legend_entries(vec![ink.entry("on the front", Some(3)), ink.entry("beaten in both", None)])
         .with_legend_box(false)
         .with_legend_position(LegendPosition::OutsideBottomColumns);
     if magnitudes {
         layout = layout.with_y_tick_step(axis::step(y)).with_y_tick_format(axis::powers(""));
     }
-    let marks: Vec<(String, usize)> = behind
+    let marks = behind
         .iter()
         .chain(&front)
         .map(|point| {
             let worth_shown = if magnitudes { quantity(point.worth, "") } else { plain(point.worth) };
             let title = format!("{}\n{}\n{worth} {worth_shown}", point.name, quantity(point.energy, "J"));
-            (title, point.row)
+            (title, Some(point.row))
         })
         .collect();
-    Drawing {
-        plots,
-        layout,
-        describe: Box::new(move |number, _| match marks.get(number) {
-            Some((title, row)) => Mark { title: title.clone(), link: Some(("data-layer", row.to_string())) },
-            None => Mark::default(),
-        }),
-    }
+    Drawing { plots, layout, describe: super::rows(marks) }
 }
 
 /// The edge of what the points leave to be had: level until the next one, then up to it.

@@ -1,12 +1,12 @@
 //! The roofline: what each layer attains, under what the device allows. Williams, Waterman, Patterson, "Roofline",
 //! CACM 52(4), 2009.
 
-use kuva::plot::legend::{LegendEntry, LegendPosition, LegendShape};
+use kuva::plot::legend::{LegendEntry, LegendPosition};
 use kuva::plot::{LinePlot, LineStyle, ScatterPlot};
-use kuva::prelude::{Layout, Plot};
+use kuva::prelude::Plot;
 use kuva::render::annotations::TextAnnotation;
 
-use super::{Canvas, Chart, Drawing, Mark, Medium, axis, drawable};
+use super::{Canvas, Chart, Drawing, Medium, axis, drawable};
 use crate::predict::Attained;
 use crate::report::text::{percent, plain};
 use crate::units::{BytesPerSecond, FlopsPerSecond};
@@ -110,7 +110,7 @@ fn draw(
 ) -> Drawing {
     let ink = canvas.ink;
     let mut plots = vec![];
-    let mut layout = Layout::new(x, y);
+    let mut layout = axis::across(x, y, "");
     for (number, roof) in roofs.iter().enumerate() {
         let (ridge, peak) = (roof.ridge().log10(), roof.peak.0.log10());
         let slope = |at: f64| at + roof.bandwidth.0.log10();
@@ -161,29 +161,17 @@ fn draw(
             .with_tooltips(),
     ));
     let shown = |series| dots.iter().any(|dot| dot.series == series);
-    let entry = |label: &str, series| LegendEntry {
-        label: label.to_owned(),
-        color: ink.of(series).to_owned(),
-        shape: LegendShape::Circle,
-        dasharray: None,
-    };
     let mut entries: Vec<LegendEntry> = operators
         .iter()
         .enumerate()
         .filter(|(series, _)| shown(Some(*series)))
-        .map(|(series, name)| entry(name, Some(series)))
+        .map(|(series, name)| ink.entry(name, Some(series)))
         .collect();
     if shown(None) {
-        entries.push(entry("other", None));
+        entries.push(ink.entry("other", None));
     }
     layout = layout
-        .with_x_axis_min(x.0)
-        .with_x_axis_max(x.1)
-        .with_y_axis_min(y.0)
-        .with_y_axis_max(y.1)
-        .with_x_tick_step(axis::step(x))
         .with_y_tick_step(axis::step(y))
-        .with_x_tick_format(axis::powers(""))
         .with_y_tick_format(axis::powers("FLOP/s"))
         .with_x_label("FLOPs a byte moved")
         .with_legend_entries(entries)
@@ -192,7 +180,7 @@ fn draw(
     if canvas.medium != Medium::Terminal {
         layout = layout.with_y_label("attained; the area of a dot is its share of the time");
     }
-    let marks: Vec<(String, usize)> = dots
+    let marks = dots
         .iter()
         .map(|dot| {
             let title = format!(
@@ -203,17 +191,8 @@ fn draw(
                 dot.at.rate,
                 percent(dot.share)
             );
-            (title, dot.layer)
+            (title, Some(dot.layer))
         })
         .collect();
-    Drawing {
-        plots,
-        layout,
-        describe: Box::new(move |number, _| match marks.get(number) {
-            Some((title, layer)) => {
-                Mark { title: title.clone(), link: Some(("data-layer", layer.to_string())) }
-            }
-            None => Mark::default(),
-        }),
-    }
+    Drawing { plots, layout, describe: super::rows(marks) }
 }
