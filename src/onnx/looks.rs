@@ -129,11 +129,11 @@ pub(super) fn like(bytes: &Bytes) -> Option<Problem> {
     Some(Problem::NotOnnx { looks: format!("it looks like {name}"), hint: Some(hint) })
 }
 
-/// What to say of bytes that look like nothing known.
-pub(super) fn like_nothing(bytes: &Bytes) -> Problem {
+/// What to say of a file of `size` bytes, which begins with these, that looks like nothing known.
+pub(super) fn like_nothing(bytes: &Bytes, size: u64) -> Problem {
     let looks = match bytes.iter().take(HEAD).all(|byte| *byte == 0) {
         true => "it begins with zeros, as a failed download does".to_owned(),
-        false => format!("its {} bytes are in no known model format", bytes.len()),
+        false => format!("its {size} bytes are in no known model format"),
     };
     Problem::NotOnnx { looks, hint: Some("`file NAME` may tell what it is") }
 }

@@ -186,7 +186,7 @@ fn explain(survey: &Survey, fault: &Fault, bytes: &Bytes) -> Problem {
             ),
             hint: "no exporter writes such a file: it may be made to do harm",
         },
-        _ if !is_model => looks::like_nothing(bytes),
+        _ if !is_model => looks::like_nothing(bytes, bytes.len() as u64),
         FaultKind::CutOff { length: 0, .. } => {
             Problem::Truncated(format!("it ends within a number, {fault}, after {} bytes", bytes.len()))
         }

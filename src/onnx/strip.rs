@@ -29,6 +29,14 @@ impl Default for StripOptions {
     }
 }
 
+impl StripOptions {
+    /// Bytes from which the elements of a type are taken out.
+    pub(super) fn threshold_of(&self, data_type: Option<i32>) -> u64 {
+        // int32, int64 and bool decide shapes.
+        if matches!(data_type, Some(6 | 7 | 9)) { self.shape_threshold } else { self.threshold }
+    }
+}
+
 /// What was taken out, and what was not although it is large.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct StripReport {
@@ -106,24 +114,21 @@ impl Strip<'_> {
     }
 
     fn tensor(&mut self, tensor: &mut TensorProto) {
-        // int32, int64 and bool.
-        let decides_shapes = matches!(tensor.data_type, Some(6 | 7 | 9));
-        let threshold = if decides_shapes { self.options.shape_threshold } else { self.options.threshold };
         let payload = payload(tensor);
         if matches!(payload, Payload::External(_)) {
             self.report.external += 1;
             return;
         }
         let bytes = payload.bytes();
-        if bytes < threshold {
+        if bytes < self.options.threshold_of(tensor.data_type) {
             return;
         }
-        let whole = match payload {
-            Payload::Raw(raw) => dense_bytes(tensor).filter(|dense| *dense == raw.len() as u64),
+        let length = match payload {
+            Payload::Raw(raw) => whole(tensor, Some(raw.len() as u64)),
             Payload::Strings(_) => None,
-            _ => dense_bytes(tensor).filter(|dense| *dense > 0),
+            _ => whole(tensor, None),
         };
-        let Some(length) = whole else {
+        let Some(length) = length else {
             self.report.kept += 1;
             self.report.kept_bytes += bytes;
             return;
@@ -135,8 +140,14 @@ impl Strip<'_> {
     }
 }
 
+/// Bytes of the elements in another file: what their dims say, and what is there where they are raw. `None` if these
+/// differ.
+pub(super) fn whole(tensor: &TensorProto, raw: Option<u64>) -> Option<u64> {
+    dense_bytes(tensor).filter(|dense| raw.map_or(*dense > 0, |raw| raw == *dense))
+}
+
 /// Makes a tensor refer to a range of another file in place of holding its elements.
-fn refer(tensor: &mut TensorProto, location: &str, offset: u64, length: u64) {
+pub(super) fn refer(tensor: &mut TensorProto, location: &str, offset: u64, length: u64) {
     let entry = |key: &str, value: String| StringStringEntryProto { key: key.to_owned(), value };
     tensor.raw_data = None;
     for field in [

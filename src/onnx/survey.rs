@@ -12,7 +12,7 @@ use prost::encoding::{WireType, decode_key, decode_varint};
 use super::schema::layout::{Field, Held, Kind, Message, Number};
 
 /// Nesting that prost decodes: a subgraph in a subgraph takes three levels.
-const MAX_DEPTH: u32 = 100;
+pub(super) const MAX_DEPTH: u32 = 100;
 
 /// Memory for decoded messages that any file may claim.
 const FREE_ALLOWANCE: u64 = 64 << 20;

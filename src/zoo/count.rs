@@ -13,7 +13,7 @@ use super::{Estimate, Facts, Outcome, Percentiles, Problem, SCHEMA, Score};
 use crate::cost::{self, ModelCost};
 use crate::device::Device;
 use crate::graph::{self, GraphError, Origin};
-use crate::onnx::{self, Model};
+use crate::onnx::{self, Model, ReadError};
 use crate::predict::{self, Interval, predict};
 
 /// What is asked of every model.
@@ -104,14 +104,12 @@ fn of_place(
     cache: Option<&Cache>,
     learnt: &mut Learnt,
 ) -> Result<(Header, Counted), Problem> {
-    let stamp = match place {
-        Place::File(path) => Stamp::of(path),
+    let file = match place {
+        Place::File(path) => Stamp::of(path).map(|stamp| (path, stamp)),
+        #[cfg(feature = "cloud")]
         Place::Remote(_) => None,
     };
-    let known = match (cache, place, stamp) {
-        (Some(cache), Place::File(path), Some(stamp)) => cache.header(path, stamp),
-        _ => None,
-    };
+    let known = cache.zip(file).and_then(|(cache, (path, stamp))| cache.header(path, stamp));
     let key = |header: &Header| Cache::key(&header.structure, &request.shapes, dims);
     if let (Some(cache), Some(header)) = (cache, known)
         && let Some(counted) = cache.counted(key(&header))
@@ -129,7 +127,7 @@ fn of_place(
             counted
         }
     };
-    if let (Place::File(path), Some(stamp)) = (place, stamp) {
+    if let Some((path, stamp)) = file {
         learnt.header = Some((path.clone(), stamp, header.clone()));
     }
     Ok((header, counted))
@@ -137,19 +135,22 @@ fn of_place(
 
 fn read(place: &Place) -> Result<Model, Problem> {
     match place {
-        Place::File(path) => onnx::read(path).map_err(|error| Problem {
-            code: error.code().to_owned(),
-            message: error.to_string(),
-            hint: error.hint(),
-        }),
-        Place::Remote(url) => Err(super::source::no_remote(url)),
+        Place::File(path) => onnx::read(path).map_err(|error| unread(&error)),
+        #[cfg(feature = "cloud")]
+        Place::Remote(url) => super::remote::read(url),
     }
+}
+
+/// Why a model is not read, for its row.
+pub(super) fn unread(error: &ReadError) -> Problem {
+    Problem { code: error.code().to_owned(), message: error.to_string(), hint: error.hint() }
 }
 
 /// Names the file in the message of a problem that does not.
 fn of_file(place: &Place, problem: Problem) -> Problem {
     let name = match place {
         Place::File(path) => path.to_string_lossy(),
+        #[cfg(feature = "cloud")]
         Place::Remote(url) => url.into(),
     };
     Problem { message: format!("{name}: {}", problem.message), ..problem }

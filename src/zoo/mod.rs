@@ -8,6 +8,8 @@ pub mod cache;
 mod count;
 mod manifest;
 pub mod merge;
+#[cfg(feature = "cloud")]
+mod remote;
 mod run;
 mod score;
 pub mod source;

@@ -37,6 +37,7 @@ pub enum Place {
     /// In a file.
     File(PathBuf),
     /// In an object store or on a server, by URL.
+    #[cfg(feature = "cloud")]
     Remote(String),
 }
 
@@ -77,7 +78,7 @@ impl Inputs {
 
 pub(super) type Entries = Box<dyn Iterator<Item = Entry> + Send>;
 
-fn one(entry: Entry) -> Entries {
+pub(super) fn one(entry: Entry) -> Entries {
     Box::new(std::iter::once(entry))
 }
 
@@ -101,17 +102,19 @@ pub(super) fn named(name: String) -> Entries {
     }
 }
 
-fn remote(url: String) -> Entries {
-    one(Entry::plain(url.clone(), Place::Remote(url)))
-}
+#[cfg(feature = "cloud")]
+use super::remote::entries as remote;
 
-/// Why a URL is not read.
-pub(super) fn no_remote(url: &str) -> Problem {
-    Problem {
-        code: "no-remote".to_owned(),
-        message: format!("{url}: nothing is read over the network yet"),
-        hint: Some("copy the model here".to_owned()),
-    }
+#[cfg(not(feature = "cloud"))]
+fn remote(url: String) -> Entries {
+    one(Entry::problem(
+        url.clone(),
+        Problem {
+            code: "no-remote".to_owned(),
+            message: format!("{url}: this ergometer was built without a way to read over the network"),
+            hint: Some("build it with `--features cloud`, or copy the model here".to_owned()),
+        },
+    ))
 }
 
 fn unlisted(name: &str, error: &io::Error) -> Problem {
@@ -123,26 +126,17 @@ fn unlisted(name: &str, error: &io::Error) -> Problem {
     Problem { code: code.to_owned(), message: format!("{name}: {error}"), hint: Some(hint.to_owned()) }
 }
 
-fn has_pattern(name: &str) -> bool {
+pub(super) fn has_pattern(name: &str) -> bool {
     name.contains(['*', '?', '[', '{'])
 }
 
 /// The files of a pattern, in which `*` does not cross a `/` and `**` does.
 fn pattern(name: String) -> Entries {
-    let matcher = match GlobBuilder::new(&name).literal_separator(true).build() {
-        Ok(glob) => glob.compile_matcher(),
-        Err(error) => {
-            let hint = "`*`, `?`, `[a-z]`, `{a,b}` and `**` make a pattern";
-            let problem = Problem {
-                code: "bad-pattern".to_owned(),
-                message: format!("{name}: {error}"),
-                hint: Some(hint.to_owned()),
-            };
-            return one(Entry::problem(name, problem));
-        }
+    let matcher = match matcher(&name) {
+        Ok(matcher) => matcher,
+        Err(problem) => return one(Entry::problem(name, problem)),
     };
-    // What stands before the first part with a pattern is a folder.
-    let fixed = name.split('/').take_while(|part| !has_pattern(part)).collect::<Vec<_>>().join("/");
+    let fixed = before_pattern(&name);
     let root = match (fixed.is_empty(), name.starts_with('/')) {
         (true, true) => "/".to_owned(),
         (true, false) => ".".to_owned(),
@@ -158,6 +152,27 @@ fn pattern(name: String) -> Entries {
         return one(Entry::problem(name, problem));
     }
     Box::new(found)
+}
+
+/// # Errors
+/// That it is no pattern.
+pub(super) fn matcher(name: &str) -> Result<GlobMatcher, Problem> {
+    let glob = GlobBuilder::new(name).literal_separator(true).build().map_err(|error| Problem {
+        code: "bad-pattern".to_owned(),
+        message: format!("{name}: {error}"),
+        hint: Some("`*`, `?`, `[a-z]`, `{a,b}` and `**` make a pattern".to_owned()),
+    })?;
+    Ok(glob.compile_matcher())
+}
+
+/// What stands before the first part with a pattern: a folder.
+pub(super) fn before_pattern(name: &str) -> String {
+    name.split('/').take_while(|part| !has_pattern(part)).collect::<Vec<_>>().join("/")
+}
+
+/// Whether a name is that of a model.
+pub(super) fn is_model(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
 }
 
 /// The `.onnx` files of a folder and its folders, or the files that match. Ignore files are not honoured: weights and
@@ -177,7 +192,7 @@ fn folder(root: String, matcher: Option<GlobMatcher>) -> Entries {
         let shown = path.strip_prefix("./").unwrap_or(path);
         let wanted = match &matcher {
             Some(matcher) => matcher.is_match(shown) || matcher.is_match(path),
-            None => path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")),
+            None => is_model(path),
         };
         let path = if matcher.is_some() { shown } else { path };
         if !wanted {
