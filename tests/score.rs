@@ -314,3 +314,78 @@ fn a_store_has_one_writer_at_a_time() {
     assert_eq!(output.status.code(), Some(3));
     assert!(stderr(&output).contains("another process scores into it"), "{}", stderr(&output));
 }
+
+#[cfg(feature = "parquet")]
+#[test]
+fn a_parquet_file_has_the_values_of_the_csv_file_with_types_and_units() {
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::Field;
+
+    let folder = Folder::new("score_parquet");
+    folder.with("one.onnx", &classifier());
+    folder.write("cut.onnx", b"\x08\x08\x3a\x80\x10");
+    // More rows than are written at a time.
+    zoo(&folder, 300);
+    let words = ["one.onnx", "cut.onnx", "zoo"];
+    for name in ["a.parquet", "b.parquet", "a.csv"] {
+        let output = score(&folder, &[&words[..], &["-o", name], DEVICE].concat());
+        assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    }
+    let file = || fs::File::open(folder.path("a.parquet")).unwrap();
+    assert_eq!(fs::read(folder.path("a.parquet")).unwrap(), fs::read(folder.path("b.parquet")).unwrap());
+
+    let mut csv = csv::Reader::from_path(folder.path("a.csv")).unwrap();
+    let head: Vec<String> = csv.headers().unwrap().iter().map(str::to_owned).collect();
+    let lines: Vec<Vec<String>> =
+        csv.records().map(|line| line.unwrap().iter().map(str::to_owned).collect()).collect();
+    let mut read = vec![];
+    for row in SerializedFileReader::new(file()).unwrap().get_row_iter(None).unwrap() {
+        let row = row.unwrap();
+        let (names, cells): (Vec<String>, Vec<String>) = row
+            .get_column_iter()
+            .map(|(name, field)| {
+                let text = match field {
+                    Field::Null => String::new(),
+                    Field::Str(text) => text.clone(),
+                    Field::ULong(count) => count.to_string(),
+                    Field::Long(number) => number.to_string(),
+                    Field::Double(value) => value.to_string(),
+                    Field::Bool(flag) => flag.to_string(),
+                    other => panic!("{name}: {other:?}"),
+                };
+                (name.clone(), text)
+            })
+            .unzip();
+        assert_eq!(names, head);
+        read.push(cells);
+    }
+    assert_eq!(read, lines);
+    // From the operators' definitions: see `classifier`.
+    let flops = head.iter().position(|name| name == "flops").unwrap();
+    assert_eq!(read.iter().find(|row| row[0] == "one.onnx").unwrap()[flops], "10954");
+
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file()).unwrap();
+    let unit = |name: &str| {
+        let field = reader.schema().field_with_name(name).unwrap();
+        field.metadata().get("unit").map(|unit| unit.to_string())
+    };
+    assert_eq!(unit("param_bytes").as_deref(), Some("B"));
+    assert_eq!(unit("latency_s:nvidia-tesla-t4").as_deref(), Some("s"));
+    assert_eq!(unit("energy_high_j:nvidia-tesla-t4").as_deref(), Some("J"));
+    assert_eq!(unit("flops"), None);
+}
+
+#[test]
+fn parquet_is_refused_where_it_cannot_be_written() {
+    let folder = Folder::new("score_no_parquet");
+    folder.with("one.onnx", &classifier());
+    let output = folder.run(&["analyze", "one.onnx", "-o", "one.parquet"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("scored zoo"), "{}", stderr(&output));
+    if cfg!(not(feature = "parquet")) {
+        let output = score(&folder, &["one.onnx", "-o", "one.parquet"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains("--features parquet"), "{}", stderr(&output));
+    }
+}

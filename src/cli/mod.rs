@@ -26,6 +26,7 @@ mod strip;
 mod targets;
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
@@ -119,33 +120,43 @@ impl Global {
         }
     }
 
-    fn format(&self) -> Format {
+    /// The form that is asked for, or that the name of the file has.
+    fn form(&self) -> Form {
         let extension = self.output.as_deref().and_then(Path::extension).and_then(|name| name.to_str());
         let by_name = || match extension? {
             "json" => Some(Form::Json),
             "jsonl" => Some(Form::Jsonl),
             "csv" => Some(Form::Csv),
             "md" => Some(Form::Md),
+            "parquet" => Some(Form::Parquet),
             _ => None,
         };
-        match self.format.or_else(by_name).unwrap_or(Form::Table) {
-            _ if self.json => Format::Json,
+        if self.json { Form::Json } else { self.format.or_else(by_name).unwrap_or(Form::Table) }
+    }
+
+    fn format(&self) -> Format {
+        match self.form() {
             Form::Table => Format::Table,
             Form::Jsonl => Format::Jsonl,
-            Form::Csv => Format::Csv,
+            Form::Csv | Form::Parquet => Format::Csv,
             Form::Md | Form::ModelCard => Format::Md,
             Form::Json | Form::Netron | Form::Cyclonedx | Form::Spdx => Format::Json,
         }
     }
 
+    /// Whether the rows of a zoo are to be Parquet: where CSV would do, with types.
+    fn parquet(&self) -> bool {
+        self.form() == Form::Parquet
+    }
+
     /// The form of another tool that is asked for.
     fn export(&self) -> Option<Export> {
-        match self.format? {
+        match self.form() {
             Form::Netron => Some(Export::Netron),
             Form::Cyclonedx => Some(Export::CycloneDx),
             Form::Spdx => Some(Export::Spdx),
             Form::ModelCard => Some(Export::ModelCard),
-            Form::Table | Form::Json | Form::Jsonl | Form::Csv | Form::Md => None,
+            Form::Table | Form::Json | Form::Jsonl | Form::Csv | Form::Md | Form::Parquet => None,
         }
     }
 }
@@ -195,6 +206,8 @@ enum Form {
     Spdx,
     /// The block of a Hugging Face model card
     ModelCard,
+    /// A typed table with units in its schema, of `score` and `merge`
+    Parquet,
 }
 
 /// When colour is used.
@@ -233,6 +246,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
         return Err(Refusal::usage("this format is of one analysed model")
             .hint("ergometer analyze MODEL --format netron|cyclonedx|spdx|model-card")
             .into());
+    }
+    if global.parquet() {
+        if !matches!(cli.command, Some(Command::Score(_) | Command::Merge(_))) {
+            return Err(Refusal::usage("Parquet is a format of a scored zoo")
+                .hint("ergometer score PATH -o scores.parquet, or --format csv here")
+                .into());
+        }
+        if cfg!(not(feature = "parquet")) {
+            return Err(Refusal::usage("this ergometer was built without Parquet")
+                .hint("build it with `--features parquet`, or take --format csv")
+                .into());
+        }
+        if global.output.is_none() && io::stdout().is_terminal() {
+            return Err(Refusal::usage("Parquet is no text").hint("-o scores.parquet").into());
+        }
     }
     match cli.command {
         Some(Command::Analyze(options)) => analyze::run(&options, global),

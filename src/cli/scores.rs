@@ -11,6 +11,8 @@ use super::output::Output;
 use super::pictures;
 use super::score::refused;
 use super::{Format, Global, Status};
+#[cfg(feature = "parquet")]
+use crate::report::scores::parquet::Parquet;
 use crate::report::scores::{self, Best, Columns, Layout, Summary};
 use crate::report::{chart, csv, html, json};
 use crate::zoo::Score;
@@ -94,7 +96,7 @@ pub fn publish(
     let mut standings = ranking.standings();
     let mut failures = how.failures.as_ref().map(create).transpose()?;
     let mut out = Output::open(global)?;
-    let mut rows = Rows::new(global.format(), devices, how);
+    let mut rows = Rows::new(global, devices, how)?;
     let mut summary = Summary::default();
     let mut drawn = vec![];
     each(store, |score| {
@@ -162,6 +164,11 @@ enum Rows {
         chunk: Vec<Score>,
         header: bool,
     },
+    #[cfg(feature = "parquet")]
+    Parquet {
+        file: Box<Parquet>,
+        chunk: Vec<Score>,
+    },
     Screen {
         best: Best,
         markdown: bool,
@@ -169,15 +176,19 @@ enum Rows {
 }
 
 impl Rows {
-    fn new(format: Format, devices: &[String], how: &Publication) -> Self {
+    fn new(global: &Global, devices: &[String], how: &Publication) -> anyhow::Result<Self> {
         let most = if how.all { usize::MAX } else { how.top };
-        match format {
+        #[cfg(feature = "parquet")]
+        if global.parquet() {
+            return Ok(Self::Parquet { file: Box::new(Parquet::new(devices)?), chunk: vec![] });
+        }
+        Ok(match global.format() {
             Format::Json => Self::List(0),
             Format::Jsonl => Self::Lines,
             Format::Csv => Self::Csv { columns: Columns::new(devices), chunk: vec![], header: true },
             Format::Table => Self::Screen { best: Best::new(most), markdown: false },
             Format::Md => Self::Screen { best: Best::new(most), markdown: true },
-        }
+        })
     }
 
     fn add(&mut self, score: Score, out: &mut Output) -> anyhow::Result<()> {
@@ -194,16 +205,31 @@ impl Rows {
                     self.flush(out)?;
                 }
             }
+            #[cfg(feature = "parquet")]
+            Self::Parquet { chunk, .. } => {
+                chunk.push(score);
+                if chunk.len() >= CHUNK {
+                    self.flush(out)?;
+                }
+            }
             Self::Screen { best, .. } => best.add(&score),
         }
         Ok(())
     }
 
     fn flush(&mut self, out: &mut Output) -> anyhow::Result<()> {
-        if let Self::Csv { columns, chunk, header } = self {
-            csv::write(&columns.grid(chunk), *header, out)?;
-            *header = false;
-            chunk.clear();
+        match self {
+            Self::Csv { columns, chunk, header } => {
+                csv::write(&columns.grid(chunk), *header, out)?;
+                *header = false;
+                chunk.clear();
+            }
+            #[cfg(feature = "parquet")]
+            Self::Parquet { file, chunk } => {
+                out.write_all(&file.add(chunk)?)?;
+                chunk.clear();
+            }
+            Self::List(_) | Self::Lines | Self::Screen { .. } => {}
         }
         Ok(())
     }
@@ -214,6 +240,8 @@ impl Rows {
             Self::List(0) => out.write_all(b"[]\n")?,
             Self::List(_) => out.write_all(b"\n]\n")?,
             Self::Lines | Self::Csv { .. } => {}
+            #[cfg(feature = "parquet")]
+            Self::Parquet { file, .. } => out.write_all(&file.finish()?)?,
             Self::Screen { best, markdown } => {
                 let style = out.style;
                 let layout = Layout { width: out.width, style: &style, markdown };

@@ -10,7 +10,8 @@ wherever this machine has them from. Nothing of them is kept in the repository. 
 - SPDX: the classes of the SPDX 3.0.1 model (spdx-python-model): types, cardinalities, references;
 - model card: huggingface_hub reads its YAML;
 - Netron: its own code takes the attachment, if node is there;
-- annotated models: onnx infers their shapes in strict mode and contradicts none.
+- annotated models: onnx infers their shapes in strict mode and contradicts none;
+- Parquet: pyarrow reads a scored zoo, with the values of the CSV file, and units in its schema.
 """
 
 import json
@@ -141,6 +142,27 @@ def annotated(command, model, out):
     return f"{len(found.graph.value_info)} types, {equal} of them held against onnx"
 
 
+def parquet(command):
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    def scored(name):
+        out = FOLDER / name
+        subprocess.run([command, "score", "models", "--device", DEVICES, "-o", out], check=True, cwd=ROOT)
+        return out
+
+    table = pyarrow.parquet.read_table(scored("scores.parquet"))
+    types = {field.name: field.type for field in table.schema}
+    options = pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True)
+    csv = pyarrow.csv.read_csv(scored("scores.csv"), convert_options=options)
+    assert csv.column_names == table.column_names
+    assert csv.to_pylist() == table.to_pylist()
+    units = {field.name: field.metadata[b"unit"].decode() for field in table.schema if field.metadata}
+    assert all(units[name] == "s" for name in types if "latency" in name), units
+    assert all(units[name] == "J" for name in types if "energy_" in name and "_j:" in name), units
+    return f"{table.num_rows} rows of {table.num_columns} columns, {len(units)} with a unit"
+
+
 def main():
     if "--inside" not in sys.argv:
         FOLDER.mkdir(parents=True, exist_ok=True)
@@ -157,6 +179,7 @@ def main():
         json.loads(ergometer(command, model, "netron", attachment))
         print(f"{model}: CycloneDX, SPDX, model card hold; Netron: {netron(attachment)}")
         print(f"{model}: annotated: {annotated(command, model, path.with_suffix('.onnx'))}")
+    print(f"Parquet: {parquet(command)}")
 
 
 main()

@@ -1,158 +1,22 @@
-//! A scored zoo, row by row: the columns of CSV and Markdown, and what a screen shows of it.
+//! A scored zoo, row by row: the columns of CSV and Parquet, and what a screen shows of it.
+
+mod columns;
+#[cfg(feature = "parquet")]
+pub mod parquet;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+
+pub use columns::Columns;
 
 use super::grid::{Cell, Column, Fit, Grid};
 use super::text::{self, visible};
 use super::{markdown, table};
 use crate::report::style::Style;
-use crate::zoo::{Estimate, Outcome, Score};
+use crate::zoo::{Outcome, Score};
 
 /// Failures that a screen tells one by one.
 const FAILURES_SHOWN: usize = 5;
-
-/// One column: what it says of a model, or of a model on a device.
-struct Fact<T> {
-    key: &'static str,
-    fit: Fit,
-    cell: for<'s> fn(&'s T) -> Cell<'s>,
-}
-
-const fn fact<T>(key: &'static str, fit: Fit, cell: for<'s> fn(&'s T) -> Cell<'s>) -> Fact<T> {
-    Fact { key, fit, cell }
-}
-
-/// Columns of the model, in the order of a CSV file.
-const FACTS: &[Fact<Score>] = &[
-    fact("path", Fit::Name, |score| Cell::text(&score.path)),
-    fact("name", Fit::Name, |score| maybe(score.annotations.name.as_deref())),
-    fact("date", Fit::Word, |score| maybe(score.annotations.date.as_deref())),
-    fact("task", Fit::Word, |score| maybe(score.annotations.task.as_deref())),
-    fact("accuracy", Fit::Number, |score| quantity(score.annotations.accuracy, "")),
-    fact("notes", Fit::Sentence, |score| maybe(score.annotations.notes.as_deref())),
-    fact("error", Fit::Word, |score| maybe(score.error().map(|error| error.code.as_str()))),
-    fact("message", Fit::Sentence, |score| maybe(score.error().map(|error| error.message.as_str()))),
-    fact("hint", Fit::Sentence, |score| maybe(score.error().and_then(|error| error.hint.as_deref()))),
-    fact("graph_hash", Fit::Word, |score| maybe(score.facts().map(|facts| facts.graph_hash.as_str()))),
-    fact("same_graph_as", Fit::Name, |score| {
-        maybe(score.standing.as_ref().and_then(|standing| standing.same_graph_as.as_deref()))
-    }),
-    fact("file_bytes", Fit::Number, |score| bytes(score.facts().map(|facts| facts.file_bytes))),
-    fact("bindings", Fit::Word, |score| {
-        let pairs =
-            score.facts().map(|facts| facts.bindings.iter().map(|(name, size)| format!("{name}={size}")));
-        pairs.map_or(Cell::Nothing, |pairs| Cell::text(pairs.collect::<Vec<_>>().join(" ")))
-    }),
-    fact("opset", Fit::Number, |score| {
-        score.facts().and_then(|facts| facts.opset).map_or(Cell::Nothing, Cell::Number)
-    }),
-    fact("producer", Fit::Word, |score| maybe(score.facts().and_then(|facts| facts.producer.as_deref()))),
-    fact("nodes", Fit::Number, |score| count(score.facts().map(|facts| facts.nodes))),
-    fact("costed_nodes", Fit::Number, |score| count(score.facts().map(|facts| facts.costed_nodes))),
-    fact("complete", Fit::Word, |score| {
-        score.facts().map_or(Cell::Nothing, |facts| Cell::Flag(facts.complete))
-    }),
-    fact("flops", Fit::Number, |score| count(score.facts().map(|facts| facts.flops))),
-    fact("bounded_flops", Fit::Number, |score| count(score.facts().map(|facts| facts.bounded_flops))),
-    fact("macs", Fit::Number, |score| count(score.facts().map(|facts| facts.macs))),
-    fact("params", Fit::Number, |score| count(score.facts().map(|facts| facts.params))),
-    fact("param_bytes", Fit::Number, |score| bytes(score.facts().map(|facts| facts.param_bytes))),
-    fact("bytes_read", Fit::Number, |score| bytes(score.facts().map(|facts| facts.bytes_read))),
-    fact("bytes_weights", Fit::Number, |score| bytes(score.facts().map(|facts| facts.bytes_weights))),
-    fact("bytes_written", Fit::Number, |score| bytes(score.facts().map(|facts| facts.bytes_written))),
-    fact("peak_activation_bytes", Fit::Number, |score| {
-        bytes(score.facts().and_then(|facts| facts.peak_activation_bytes))
-    }),
-    fact("energy_rank", Fit::Number, |score| {
-        count(score.standing.as_ref().and_then(|standing| standing.energy_rank))
-    }),
-    fact("efficiency_rank", Fit::Number, |score| {
-        count(score.standing.as_ref().and_then(|standing| standing.efficiency_rank))
-    }),
-    fact("pareto_accuracy", Fit::Word, |score| {
-        flag(score.standing.as_ref().and_then(|standing| standing.pareto_accuracy))
-    }),
-    fact("pareto_params", Fit::Word, |score| {
-        flag(score.standing.as_ref().and_then(|standing| standing.pareto_params))
-    }),
-];
-
-/// Columns of each device, behind those of the model: their keys end in the device's name.
-const ESTIMATES: &[Fact<Estimate>] = &[
-    fact("runtime", Fit::Word, |estimate| maybe(estimate.runtime.as_deref())),
-    fact("precision", Fit::Word, |estimate| maybe(estimate.precision.as_deref())),
-    fact("basis", Fit::Word, |estimate| maybe(estimate.basis.as_deref())),
-    fact("latency_s", Fit::Number, |estimate| quantity(estimate.latency_s.map(|all| all.value), "s")),
-    fact("latency_low_s", Fit::Number, |estimate| quantity(estimate.latency_s.map(|all| all.low), "s")),
-    fact("latency_high_s", Fit::Number, |estimate| quantity(estimate.latency_s.map(|all| all.high), "s")),
-    fact("energy_basis", Fit::Word, |estimate| maybe(estimate.energy_basis.as_deref())),
-    fact("energy_j", Fit::Number, |estimate| quantity(estimate.energy_j.map(|all| all.value), "J")),
-    fact("energy_low_j", Fit::Number, |estimate| quantity(estimate.energy_j.map(|all| all.low), "J")),
-    fact("energy_high_j", Fit::Number, |estimate| quantity(estimate.energy_j.map(|all| all.high), "J")),
-    fact("fits_memory", Fit::Word, |estimate| flag(estimate.fits_memory)),
-    fact("reason", Fit::Sentence, |estimate| maybe(estimate.reason.as_deref())),
-];
-
-fn maybe(text: Option<&str>) -> Cell<'_> {
-    text.map_or(Cell::Nothing, Cell::text)
-}
-
-fn count<'c>(value: Option<u64>) -> Cell<'c> {
-    value.map_or(Cell::Nothing, Cell::Count)
-}
-
-fn bytes<'c>(value: Option<u64>) -> Cell<'c> {
-    value.map_or(Cell::Nothing, Cell::Bytes)
-}
-
-fn flag<'c>(value: Option<bool>) -> Cell<'c> {
-    value.map_or(Cell::Nothing, Cell::Flag)
-}
-
-fn quantity<'c>(value: Option<f64>, symbol: &'static str) -> Cell<'c> {
-    value.map_or(Cell::Nothing, |value| Cell::Quantity(value, symbol))
-}
-
-/// All columns for some devices.
-#[derive(Debug)]
-pub struct Columns {
-    devices: Vec<String>,
-    /// Of the devices' columns.
-    keys: Vec<String>,
-}
-
-impl Columns {
-    /// The columns for these devices, in this order.
-    #[must_use]
-    pub fn new(devices: &[String]) -> Self {
-        let keys = devices
-            .iter()
-            .flat_map(|device| ESTIMATES.iter().map(move |column| format!("{}:{device}", column.key)));
-        Self { devices: devices.to_vec(), keys: keys.collect() }
-    }
-
-    /// Everything that is known of some models.
-    #[must_use]
-    pub fn grid<'g>(&'g self, scores: &'g [Score]) -> Grid<'g> {
-        let facts = FACTS.iter().map(|column| Column::new(column.key, column.key, column.fit));
-        let fits = ESTIMATES.iter().map(|column| column.fit).cycle();
-        let estimates = self.keys.iter().zip(fits).map(|(key, fit)| Column::new(key, key, fit));
-        let row = |score: &'g Score| {
-            let facts = FACTS.iter().map(|column| (column.cell)(score));
-            let estimates = self.devices.iter().flat_map(|device| {
-                let estimate = score.estimates.iter().find(|estimate| estimate.device == *device);
-                ESTIMATES.iter().map(move |column| estimate.map_or(Cell::Nothing, |of| (column.cell)(of)))
-            });
-            facts.chain(estimates).collect()
-        };
-        Grid {
-            columns: facts.chain(estimates).collect(),
-            rows: scores.iter().map(row).collect(),
-            foot: vec![],
-        }
-    }
-}
 
 /// What all rows together say.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -236,6 +100,18 @@ impl Best {
         self.cut();
         self.rows
     }
+}
+
+fn count<'c>(value: Option<u64>) -> Cell<'c> {
+    value.map_or(Cell::Nothing, Cell::Count)
+}
+
+fn bytes<'c>(value: Option<u64>) -> Cell<'c> {
+    value.map_or(Cell::Nothing, Cell::Bytes)
+}
+
+fn quantity<'c>(value: Option<f64>, symbol: &'static str) -> Cell<'c> {
+    value.map_or(Cell::Nothing, |value| Cell::Quantity(value, symbol))
 }
 
 /// The few columns that a person reads.
