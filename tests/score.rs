@@ -315,6 +315,52 @@ fn a_store_has_one_writer_at_a_time() {
     assert!(stderr(&output).contains("another process scores into it"), "{}", stderr(&output));
 }
 
+#[test]
+fn the_table_is_ordered_as_asked_for() {
+    let folder = Folder::new("score_sort");
+    zoo(&folder, 9);
+    folder.write(
+        "zoo.csv",
+        b"path,name,accuracy\nzoo/0002.onnx,two,71\nzoo/0008.onnx,eight,80\nzoo/0005.onnx,five,\n",
+    );
+    let first = |words: &[&str]| {
+        let output = score(&folder, &[&["zoo.csv", "-q"], words, DEVICE].concat());
+        let text = text(&output);
+        let names = text.lines().filter_map(|line| line.split_whitespace().next());
+        names.filter(|name| ["two", "five", "eight"].contains(name)).map(str::to_owned).collect::<Vec<_>>()
+    };
+    // Products of 2, 5 and 8 squared weights.
+    assert_eq!(first(&["--sort", "flops"]), ["two", "five", "eight"]);
+    assert_eq!(first(&["--sort", "params", "--top", "2"]), ["two", "five"]);
+    assert_eq!(first(&["--sort", "path"]), ["two", "five", "eight"]);
+    // Without an accuracy last.
+    assert_eq!(first(&["--sort", "accuracy"]), ["eight", "two", "five"]);
+}
+
+#[test]
+fn several_devices_stand_side_by_side() {
+    let folder = Folder::new("score_devices");
+    folder.with("one.onnx", &classifier());
+    let output = score(&folder, &["one.onnx", "--device", "nvidia-t4,nvidia-a100-sxm4-80-gb"]);
+    let text = text(&output);
+    assert!(text.contains("latency 1  energy 1  latency 2  energy 2"), "{text}");
+    assert!(text.contains("on 1 nvidia-tesla-t4, 2 nvidia-a100-sxm4-80-gb"), "{text}");
+}
+
+#[test]
+fn what_failed_is_tried_again_on_resume() {
+    let folder = Folder::new("score_again");
+    folder.with("good.onnx", &classifier());
+    let words = ["good.onnx", "late.onnx", "--store", "zoo.sqlite", "--format", "jsonl"];
+    let before = score(&folder, &[&words[..], DEVICE].concat());
+    assert_eq!(before.status.code(), Some(4));
+    assert_eq!(rows(&text(&before))["late.onnx"]["error"]["code"], "not-found");
+    folder.with("late.onnx", &classifier());
+    let after = score(&folder, &[&words[..], &["--resume"], DEVICE].concat());
+    assert_eq!(after.status.code(), Some(0), "{}", stderr(&after));
+    assert_eq!(rows(&text(&after))["late.onnx"]["counts"]["flops"], 10_954);
+}
+
 #[cfg(feature = "parquet")]
 #[test]
 fn a_parquet_file_has_the_values_of_the_csv_file_with_types_and_units() {

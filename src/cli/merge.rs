@@ -23,6 +23,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
+    options.publication.possible()?;
     let joined = merge::join(&options.stores, options.store.as_deref()).map_err(|error| match error {
         merge::MergeError::Store(error) => refused(error),
         other => {

@@ -78,9 +78,8 @@ impl<'o> Pictures<'o> {
                     .hint("name a folder, or one model and one --chart"));
             }
         }
-        if options.png.is_some() && cfg!(not(feature = "png")) {
-            return Err(Refusal::usage("this build writes no PNG")
-                .hint("cargo install --path . --features png; or take --svg, which any build writes"));
+        if options.png.is_some() {
+            refuse_png()?;
         }
         let page = options.html.is_some().then(html::Page::new);
         Ok(Self { options, page, several: models.len() > 1 })
@@ -149,26 +148,21 @@ impl<'o> Pictures<'o> {
         charts: &[Chart],
         draw: impl Fn(&Chart) -> Result<Vec<u8>, String>,
     ) -> anyhow::Result<()> {
-        let bytes = |chart: &Chart| {
-            draw(chart).map_err(|why| Refusal::environment(format!("{} cannot be drawn: {why}", chart.name)))
-        };
         if is_file(target, kind) {
             let Some(chart) = chosen(charts, &self.options.charts, &[Which::Roofline]).next() else {
                 return Err(Refusal::usage(format!("{model} has nothing to draw that chart of"))
                     .hint("--chart names another one; without an estimate there are layers, operators and treemap")
                     .into());
             };
-            return Ok(write(target, &bytes(chart)?)?);
+            return Ok(write(target, &drawn(chart, &draw)?)?);
         }
-        fs::create_dir_all(target).map_err(|error| {
-            Refusal::environment(format!("cannot make the folder {}: {error}", target.display()))
-        })?;
+        make_folder(target)?;
         for chart in chosen(charts, &self.options.charts, Which::value_variants()) {
             let name = match Path::new(model).file_stem().filter(|_| self.several) {
                 Some(stem) => format!("{}-{}.{kind}", stem.to_string_lossy(), chart.name),
                 None => format!("{}.{kind}", chart.name),
             };
-            write(&target.join(name), &bytes(chart)?)?;
+            write(&target.join(name), &drawn(chart, &draw)?)?;
         }
         Ok(())
     }
@@ -190,6 +184,42 @@ fn chosen<'c, 'a>(
 /// Whether a path names a file of that kind, and not a folder.
 fn is_file(path: &Path, kind: &str) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(kind)) && !path.is_dir()
+}
+
+/// # Errors
+/// A [`Refusal`] in a build that draws no PNG.
+pub fn refuse_png() -> Result<(), Refusal> {
+    if cfg!(feature = "png") {
+        return Ok(());
+    }
+    Err(Refusal::usage("this build writes no PNG")
+        .hint("cargo install --path . --features png; or take --svg, which any build writes"))
+}
+
+/// Writes charts into a folder, each in a file of its name.
+///
+/// # Errors
+/// A [`Refusal`] that names the chart or the file.
+pub fn write_all(
+    folder: &Path,
+    kind: &str,
+    charts: &[Chart],
+    draw: impl Fn(&Chart) -> Result<Vec<u8>, String>,
+) -> Result<(), Refusal> {
+    make_folder(folder)?;
+    charts
+        .iter()
+        .try_for_each(|chart| write(&folder.join(format!("{}.{kind}", chart.name)), &drawn(chart, &draw)?))
+}
+
+fn drawn(chart: &Chart, draw: &impl Fn(&Chart) -> Result<Vec<u8>, String>) -> Result<Vec<u8>, Refusal> {
+    draw(chart).map_err(|why| Refusal::environment(format!("{} cannot be drawn: {why}", chart.name)))
+}
+
+fn make_folder(folder: &Path) -> Result<(), Refusal> {
+    fs::create_dir_all(folder).map_err(|error| {
+        Refusal::environment(format!("cannot make the folder {}: {error}", folder.display()))
+    })
 }
 
 /// Writes a file.

@@ -33,7 +33,8 @@ pub struct Options {
     estimates: Estimates,
     #[command(flatten)]
     publication: Publication,
-    /// Go on with a run that was ended: models that have a row and whose file has not changed keep it
+    /// Go on with a run that was ended: models that have a row and whose file has not changed keep it, those that
+    /// failed are tried again
     #[arg(long, help_heading = "Run")]
     resume: bool,
     /// Keep rows in this SQLite file, for --resume and merge
@@ -51,6 +52,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
+    options.publication.possible()?;
     let targets = options.estimates.targets()?;
     if !global.quiet {
         targets.warnings.iter().for_each(|warning| error::warn(warning));

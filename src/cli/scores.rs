@@ -1,10 +1,10 @@
 //! What becomes of the rows of a scored zoo: in the format asked for, sorted by path.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::error::Refusal;
 use super::output::Output;
@@ -13,7 +13,7 @@ use super::score::refused;
 use super::{Format, Global, Status};
 #[cfg(feature = "parquet")]
 use crate::report::scores::parquet::Parquet;
-use crate::report::scores::{self, Best, Columns, Layout, Summary};
+use crate::report::scores::{self, Best, Columns, Layout, Order, Summary};
 use crate::report::{chart, csv, html, json};
 use crate::zoo::Score;
 use crate::zoo::standing::{Ranking, Standings};
@@ -28,12 +28,16 @@ const CHUNK: usize = 256;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Rows")]
 pub struct Publication {
-    /// Show so many rows of a table, the lowest energy first
+    /// Show so many rows of a table, the best first
     #[arg(long, value_name = "N", default_value_t = TOP)]
     top: usize,
     /// Show every row of a table
     #[arg(long, conflicts_with = "top")]
     all: bool,
+    /// What the rows of a table are ordered by: the least first, of accuracy the most; energy and latency are those on the
+    /// first device
+    #[arg(long, value_name = "KEY", default_value = "energy")]
+    sort: Sort,
     /// Write the rows of models that failed to a file, as JSON lines
     #[arg(long, value_name = "FILE")]
     failures: Option<PathBuf>,
@@ -49,11 +53,48 @@ pub struct Publication {
     /// Write the Pareto fronts into a folder, as SVG
     #[arg(long, value_name = "FOLDER", help_heading = "Pictures")]
     svg: Option<PathBuf>,
+    /// Write the Pareto fronts into a folder, as PNG; needs a build with the feature `png`
+    #[arg(long, value_name = "FOLDER", help_heading = "Pictures")]
+    png: Option<PathBuf>,
+}
+
+/// What rows are ordered by.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Sort {
+    Energy,
+    Latency,
+    Flops,
+    Params,
+    Memory,
+    Accuracy,
+    Path,
+}
+
+impl From<Sort> for Order {
+    fn from(sort: Sort) -> Self {
+        match sort {
+            Sort::Energy => Self::Energy,
+            Sort::Latency => Self::Latency,
+            Sort::Flops => Self::Flops,
+            Sort::Params => Self::Params,
+            Sort::Memory => Self::Memory,
+            Sort::Accuracy => Self::Accuracy,
+            Sort::Path => Self::Path,
+        }
+    }
 }
 
 impl Publication {
+    /// Refuses, before anything is scored, what could not be written after it.
+    ///
+    /// # Errors
+    /// A [`Refusal`].
+    pub fn possible(&self) -> Result<(), Refusal> {
+        self.png.as_ref().map_or(Ok(()), |_| pictures::refuse_png())
+    }
+
     fn draws(&self) -> bool {
-        self.html.is_some() || self.plot || self.svg.is_some()
+        self.html.is_some() || self.plot || self.svg.is_some() || self.png.is_some()
     }
 
     /// Draws all rows; what goes below a table, for a terminal of so many columns.
@@ -65,12 +106,11 @@ impl Publication {
         }
         let charts = chart::of_zoo(scores);
         if let Some(folder) = &self.svg {
-            fs::create_dir_all(folder).map_err(|error| {
-                Refusal::environment(format!("cannot make the folder {}: {error}", folder.display()))
-            })?;
-            for chart in &charts {
-                pictures::write(&folder.join(format!("{}.svg", chart.name)), chart.svg().as_bytes())?;
-            }
+            pictures::write_all(folder, "svg", &charts, |chart| Ok(chart.svg().into_bytes()))?;
+        }
+        #[cfg(feature = "png")]
+        if let Some(folder) = &self.png {
+            pictures::write_all(folder, "png", &charts, |chart| chart.png())?;
         }
         let texts =
             charts.iter().filter(|_| self.plot).map(|chart| format!("\n{}", chart.text(columns, coloured)));
@@ -178,6 +218,7 @@ enum Rows {
 impl Rows {
     fn new(global: &Global, devices: &[String], how: &Publication) -> anyhow::Result<Self> {
         let most = if how.all { usize::MAX } else { how.top };
+        let order = how.sort.into();
         #[cfg(feature = "parquet")]
         if global.parquet() {
             return Ok(Self::Parquet { file: Box::new(Parquet::new(devices)?), chunk: vec![] });
@@ -186,8 +227,8 @@ impl Rows {
             Format::Json => Self::List(0),
             Format::Jsonl => Self::Lines,
             Format::Csv => Self::Csv { columns: Columns::new(devices), chunk: vec![], header: true },
-            Format::Table => Self::Screen { best: Best::new(most), markdown: false },
-            Format::Md => Self::Screen { best: Best::new(most), markdown: true },
+            Format::Table => Self::Screen { best: Best::new(most, order), markdown: false },
+            Format::Md => Self::Screen { best: Best::new(most, order), markdown: true },
         })
     }
 

@@ -321,7 +321,8 @@ impl Store {
     /// [`StoreError`] names the file.
     pub fn has(&self, path: &str, stamp: Option<Stamp>) -> Result<bool, StoreError> {
         let found = (|| {
-            let mut find = self.connection.prepare_cached("SELECT stamp FROM scores WHERE path = ?1")?;
+            let mut find =
+                self.connection.prepare_cached("SELECT stamp FROM scores WHERE path = ?1 AND NOT failed")?;
             find.query_row([path], |row| row.get::<_, Option<String>>(0)).optional()
         })();
         Ok(found.map_err(|error| self.wrong(error))?.is_some_and(|known| known == text_of(stamp)))

@@ -10,6 +10,8 @@ use crate::units::quantity;
 
 /// Models of the front that are named beside their dot.
 const NAMED: usize = 10;
+/// Shares of the chart's width and height that a name takes.
+const ROOM: (f64, f64) = (0.24, 0.05);
 /// What no accuracy reaches, and an axis of plain numbers cannot be marked to.
 const LARGEST: f64 = 1e12;
 /// Columns of the longest name in the chart.
@@ -116,8 +118,10 @@ fn draw(
     ));
     let mut on_front = scatter(&front, Some(3), 5.5);
     if canvas.medium != Medium::Terminal {
-        let names = front.iter().enumerate().map(|(number, point)| {
-            if number < NAMED { cut_middle(&visible(&point.name), NAME) } else { String::new() }
+        let places: Vec<(f64, f64)> = front.iter().map(|point| at(point)).collect();
+        let named = apart(&places, x, y);
+        let names = front.iter().zip(named).map(|(point, named)| {
+            if named { cut_middle(&visible(&point.name), NAME) } else { String::new() }
         });
         on_front = on_front.with_labels(names).with_repel_labels();
     }
@@ -143,6 +147,23 @@ fn draw(
     Drawing { plots, layout, describe: super::rows(marks) }
 }
 
+/// Which places have room for a name beside those named before: a place too near has none.
+fn apart(places: &[(f64, f64)], x: (f64, f64), y: (f64, f64)) -> Vec<bool> {
+    let mut taken: Vec<(f64, f64)> = vec![];
+    let named = places.iter().map(|place| {
+        let share = |at: f64, (low, high): (f64, f64)| (at - low) / (high - low);
+        let here = (share(place.0, x), share(place.1, y));
+        let crowded =
+            |other: &(f64, f64)| (here.0 - other.0).abs() < ROOM.0 && (here.1 - other.1).abs() < ROOM.1;
+        let free = taken.len() < NAMED && !taken.iter().any(crowded);
+        if free {
+            taken.push(here);
+        }
+        free
+    });
+    named.collect()
+}
+
 /// The edge of what the points leave to be had: level until the next one, then up to it.
 fn steps(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let mut corners = vec![];
@@ -163,6 +184,13 @@ mod tests {
     fn the_front_is_a_stair() {
         assert_eq!(steps(&[(1.0, 5.0), (2.0, 7.0)]), [(1.0, 5.0), (2.0, 5.0), (2.0, 7.0)]);
         assert_eq!(steps(&[]), []);
+    }
+
+    #[test]
+    fn names_do_not_stand_in_each_others_way() {
+        let axis = (0.0, 10.0);
+        let places = [(1.0, 1.0), (1.1, 1.1), (1.2, 5.0), (4.0, 1.0), (9.0, 5.1)];
+        assert_eq!(apart(&places, axis, axis), [true, false, true, true, true]);
     }
 
     #[test]

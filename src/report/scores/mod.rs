@@ -15,6 +15,10 @@ use super::{markdown, table};
 use crate::report::style::Style;
 use crate::zoo::{Outcome, Score};
 
+/// Heads of the columns of each device where there are several: as many as a terminal has room for.
+const NUMBERED: [(&str, &str); 3] =
+    [("latency 1", "energy 1"), ("latency 2", "energy 2"), ("latency 3", "energy 3")];
+
 /// Failures that a screen tells one by one.
 const FAILURES_SHOWN: usize = 5;
 
@@ -60,18 +64,55 @@ impl Summary {
     }
 }
 
-/// The best rows of many, by energy and then by path: keeps no more than it shows.
+/// What rows are ordered by, the best first: least of what a model takes, most of what it gives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Order {
+    /// Energy on the first device.
+    #[default]
+    Energy,
+    /// Latency on the first device.
+    Latency,
+    /// FLOPs.
+    Flops,
+    /// Parameters.
+    Params,
+    /// Peak memory of activations.
+    Memory,
+    /// Accuracy, the largest first.
+    Accuracy,
+    /// The path.
+    Path,
+}
+
+impl Order {
+    /// A number by which a model stands before those of larger ones; `None` stands last.
+    fn key(self, score: &Score) -> Option<f64> {
+        let estimate = score.estimates.first();
+        match self {
+            Self::Energy => estimate?.energy_j.map(|all| all.value),
+            Self::Latency => estimate?.latency_s.map(|all| all.value),
+            Self::Flops => score.facts().map(|facts| facts.flops as f64),
+            Self::Params => score.facts().map(|facts| facts.params as f64),
+            Self::Memory => score.facts()?.peak_activation_bytes.map(|bytes| bytes as f64),
+            Self::Accuracy => score.annotations.accuracy.map(|accuracy| -accuracy),
+            Self::Path => None,
+        }
+    }
+}
+
+/// The best rows of many, equal ones by path: keeps no more than it shows.
 #[derive(Debug)]
 pub struct Best {
     most: usize,
+    order: Order,
     rows: Vec<Score>,
 }
 
 impl Best {
     /// Keeps so many.
     #[must_use]
-    pub fn new(most: usize) -> Self {
-        Self { most, rows: vec![] }
+    pub fn new(most: usize, order: Order) -> Self {
+        Self { most, order, rows: vec![] }
     }
 
     /// Takes in a row that did not fail.
@@ -86,11 +127,8 @@ impl Best {
     }
 
     fn cut(&mut self) {
-        let rank = |score: &Score| score.standing.as_ref().and_then(|standing| standing.energy_rank);
-        // Those without an energy come last.
-        self.rows.sort_by(|a, b| {
-            rank(a).is_none().cmp(&rank(b).is_none()).then(rank(a).cmp(&rank(b))).then(a.path.cmp(&b.path))
-        });
+        let key = |score: &Score| self.order.key(score).unwrap_or(f64::INFINITY);
+        self.rows.sort_by(|a, b| key(a).total_cmp(&key(b)).then_with(|| a.path.cmp(&b.path)));
         self.rows.truncate(self.most);
     }
 
@@ -115,23 +153,27 @@ fn quantity<'c>(value: Option<f64>, symbol: &'static str) -> Cell<'c> {
 }
 
 /// The few columns that a person reads.
-fn few<'g>(scores: &'g [Score], device: Option<&'g String>) -> Grid<'g> {
+fn few<'g>(scores: &'g [Score], devices: &'g [String]) -> Grid<'g> {
     let ranked =
         scores.iter().any(|score| score.standing.as_ref().is_some_and(|of| of.energy_rank.is_some()));
     let accurate = scores.iter().any(|score| score.annotations.accuracy.is_some());
     let shared = shared_folder(scores);
-    let mut columns = vec![
-        Column::new("path", "model", Fit::Name),
-        Column::new("params", "params", Fit::Number),
-        Column::new("flops", "FLOPs", Fit::Number),
-        Column::new("peak_activation_bytes", "memory", Fit::Number),
-    ];
+    let several = devices.len() > 1;
+    let mut columns = vec![Column::new("path", "model", Fit::Name)];
+    if !several {
+        columns.push(Column::new("params", "params", Fit::Number));
+    }
+    columns.push(Column::new("flops", "FLOPs", Fit::Number));
+    if !several {
+        columns.push(Column::new("peak_activation_bytes", "memory", Fit::Number));
+    }
     if accurate {
         columns.push(Column::new("accuracy", "accuracy", Fit::Number));
     }
-    if device.is_some() {
-        columns.push(Column::new("latency_s", "latency", Fit::Number));
-        columns.push(Column::new("energy_j", "energy", Fit::Number));
+    let heads: &[(&str, &str)] = if several { &NUMBERED } else { &[("latency", "energy")] };
+    for ((latency, energy), _) in heads.iter().zip(devices) {
+        columns.push(Column::new("latency_s", latency, Fit::Number));
+        columns.push(Column::new("energy_j", energy, Fit::Number));
     }
     if ranked {
         columns.push(Column::new("energy_rank", "rank", Fit::Number));
@@ -141,20 +183,24 @@ fn few<'g>(scores: &'g [Score], device: Option<&'g String>) -> Grid<'g> {
         let facts = score.facts();
         let flops = facts.map_or(Cell::Nothing, |facts| match facts.complete {
             true => Cell::Count(facts.flops),
+            // That it is at least nothing says nothing.
+            false if facts.flops == 0 => Cell::Unknown,
             false => Cell::AtLeast(Box::new(Cell::Count(facts.flops))),
         });
         let path = score.path.get(shared..).unwrap_or(&score.path);
         let name = score.annotations.name.as_deref().unwrap_or(path);
-        let mut cells = vec![
-            Cell::text(name),
-            count(facts.map(|facts| facts.params)),
-            flops,
-            bytes(facts.and_then(|facts| facts.peak_activation_bytes)),
-        ];
+        let mut cells = vec![Cell::text(name)];
+        if !several {
+            cells.push(count(facts.map(|facts| facts.params)));
+        }
+        cells.push(flops);
+        if !several {
+            cells.push(bytes(facts.and_then(|facts| facts.peak_activation_bytes)));
+        }
         if accurate {
             cells.push(quantity(score.annotations.accuracy, ""));
         }
-        if let Some(device) = device {
+        for device in devices.iter().take(heads.len()) {
             let estimate = score.estimates.iter().find(|estimate| estimate.device == *device);
             cells.push(quantity(estimate.and_then(|of| of.latency_s).map(|all| all.value), "s"));
             cells.push(quantity(estimate.and_then(|of| of.energy_j).map(|all| all.value), "J"));
@@ -202,7 +248,7 @@ pub fn screen(summary: &Summary, best: &[Score], devices: &[String], layout: Lay
         let _ = write!(out, " · {} failed", summary.failed);
     }
     out.push_str("\n\n");
-    let grid = few(best, devices.first());
+    let grid = few(best, devices);
     if !best.is_empty() {
         out.push_str(&match layout.markdown {
             true => markdown::table(&grid),
@@ -214,13 +260,19 @@ pub fn screen(summary: &Summary, best: &[Score], devices: &[String], layout: Lay
     if left_out > 0 {
         notes.push(format!("{left_out} more: --all, or -o scores.csv"));
     }
-    if let [device, others @ ..] = devices {
-        let others = match others.len() {
-            0 => String::new(),
-            1 => "; 1 more device: -o scores.csv".to_owned(),
-            more => format!("; {more} more devices: -o scores.csv"),
-        };
-        notes.push(format!("latency and energy of one run on {device}{others}"));
+    match devices {
+        [] => {}
+        [device] => notes.push(format!("latency and energy of one run on {device}")),
+        devices => {
+            let numbered = devices.iter().take(NUMBERED.len()).enumerate();
+            let numbered = numbered.map(|(place, device)| format!("{} {device}", place + 1));
+            let more = match devices.len().saturating_sub(NUMBERED.len()) {
+                0 => String::new(),
+                more => format!("; {more} more: -o scores.csv"),
+            };
+            let numbered = numbered.collect::<Vec<_>>().join(", ");
+            notes.push(format!("latency and energy of one run on {numbered}{more}"));
+        }
     }
     match (summary.front_accuracy, summary.front_params) {
         (0, 0) => {}
