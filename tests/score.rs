@@ -344,7 +344,7 @@ fn several_devices_stand_side_by_side() {
     let output = score(&folder, &["one.onnx", "--device", "nvidia-t4,nvidia-a100-sxm4-80-gb"]);
     let text = text(&output);
     assert!(text.contains("latency 1  energy 1  latency 2  energy 2"), "{text}");
-    assert!(text.contains("on 1 nvidia-tesla-t4, 2 nvidia-a100-sxm4-80-gb"), "{text}");
+    assert!(text.contains("1 on nvidia-tesla-t4\n2 on nvidia-a100-sxm4-80-gb\n"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The charts of a scored zoo.
 
 use super::{Chart, Pareto, Point, pareto};
+use crate::report::scores::shared_folder;
 use crate::zoo::{Outcome, Score, Standing};
 
 /// Dots of a chart: those of the front, then the first ones.
@@ -36,12 +37,13 @@ fn points(
     front: impl Fn(&Standing) -> Option<bool>,
 ) -> Vec<Point> {
     let on_front = |score: &Score| score.standing.as_ref().and_then(&front) == Some(true);
+    let shared = shared_folder(scores);
     let mut points: Vec<Point> = scores
         .iter()
         .enumerate()
         .filter_map(|(row, score)| {
             Some(Point {
-                name: name(score).to_owned(),
+                name: short(score, shared).to_owned(),
                 energy: score.estimates.first()?.energy_j?.value,
                 worth: worth(score)?,
                 front: on_front(score),
@@ -52,6 +54,12 @@ fn points(
     points.sort_by_key(|point| !point.front);
     points.truncate(MODELS);
     points
+}
+
+/// The name of a model where all are of one folder, of so many bytes.
+fn short(score: &Score, shared: usize) -> &str {
+    let path = || score.path.get(shared..).map_or(score.path.as_str(), |path| path.trim_end_matches(".onnx"));
+    score.annotations.name.as_deref().unwrap_or_else(path)
 }
 
 fn params(score: &Score) -> Option<f64> {

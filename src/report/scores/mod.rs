@@ -15,7 +15,9 @@ use super::{markdown, table};
 use crate::report::style::Style;
 use crate::zoo::{Outcome, Score};
 
-/// Heads of the columns of each device where there are several: as many as a terminal has room for.
+/// Columns of a terminal that has room for three devices.
+const WIDE: usize = 100;
+/// Heads of the columns of each device where there are several.
 const NUMBERED: [(&str, &str); 3] =
     [("latency 1", "energy 1"), ("latency 2", "energy 2"), ("latency 3", "energy 3")];
 
@@ -217,7 +219,8 @@ fn few<'g>(scores: &'g [Score], devices: &'g [String]) -> Grid<'g> {
 }
 
 /// Bytes of the folder that all paths begin with.
-fn shared_folder(scores: &[Score]) -> usize {
+#[must_use]
+pub fn shared_folder(scores: &[Score]) -> usize {
     let [first, others @ ..] = scores else { return 0 };
     let mut shared = first.path.as_str();
     for score in others {
@@ -248,7 +251,9 @@ pub fn screen(summary: &Summary, best: &[Score], devices: &[String], layout: Lay
         let _ = write!(out, " · {} failed", summary.failed);
     }
     out.push_str("\n\n");
-    let grid = few(best, devices);
+    let room = if layout.markdown || layout.width >= WIDE { NUMBERED.len() } else { 2 };
+    let shown = devices.get(..room).unwrap_or(devices);
+    let grid = few(best, shown);
     if !best.is_empty() {
         out.push_str(&match layout.markdown {
             true => markdown::table(&grid),
@@ -264,14 +269,14 @@ pub fn screen(summary: &Summary, best: &[Score], devices: &[String], layout: Lay
         [] => {}
         [device] => notes.push(format!("latency and energy of one run on {device}")),
         devices => {
-            let numbered = devices.iter().take(NUMBERED.len()).enumerate();
-            let numbered = numbered.map(|(place, device)| format!("{} {device}", place + 1));
-            let more = match devices.len().saturating_sub(NUMBERED.len()) {
-                0 => String::new(),
-                more => format!("; {more} more: -o scores.csv"),
-            };
-            let numbered = numbered.collect::<Vec<_>>().join(", ");
-            notes.push(format!("latency and energy of one run on {numbered}{more}"));
+            notes.push("latency and energy of one run".to_owned());
+            let numbered = shown.iter().enumerate();
+            notes.extend(numbered.map(|(place, device)| format!("{} on {device}", place + 1)));
+            let more = devices.len() - shown.len();
+            if more > 0 {
+                let plural = if more == 1 { "" } else { "s" };
+                notes.push(format!("{more} more device{plural}: -o scores.csv"));
+            }
         }
     }
     match (summary.front_accuracy, summary.front_params) {
