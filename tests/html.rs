@@ -180,6 +180,9 @@ fn scores_become_a_page() {
     assert_eq!(data(&page)["zoo-models"]["count"], 31);
     assert!(page.contains("1 × truncated"));
     assert!(page.contains("Figures that are lower bounds"));
+    let rows: Vec<String> = folder.read("scores.jsonl").lines().map(str::to_owned).collect();
+    folder.write("scores.json", format!("[\n{}\n]\n", rows.join(",\n")).as_bytes());
+    assert_eq!(folder.stdout(&["report", "scores.json"]), page, "a list is read as lines are");
     assert_eq!(folder.stdout(&["report", "scores.jsonl"]), page, "without --html it is printed");
 }
 

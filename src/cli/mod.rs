@@ -198,6 +198,8 @@ enum Form {
     Csv,
     /// Markdown
     Md,
+    /// A typed table with units in its schema, of `score` and `merge`
+    Parquet,
     /// An attachment for Netron, of `analyze` alone, as those below
     Netron,
     /// A CycloneDX 1.7 bill of materials
@@ -206,8 +208,6 @@ enum Form {
     Spdx,
     /// The block of a Hugging Face model card
     ModelCard,
-    /// A typed table with units in its schema, of `score` and `merge`
-    Parquet,
 }
 
 /// When colour is used.

@@ -1,4 +1,4 @@
-//! `ergometer report`: a page of a scored zoo, from the lines that `ergometer score --format jsonl` writes.
+//! `ergometer report`: a page of a scored zoo, from what `ergometer score` writes as JSON or JSON lines.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -15,10 +15,13 @@ use crate::zoo::{SCHEMA, Score};
 /// Bytes of the longest line: a row of a model with a thousand devices is shorter.
 const LINE: u64 = 1 << 22;
 
+/// What can be read.
+const HINT: &str = "`ergometer score -o scores.jsonl` writes rows that can be read here";
+
 /// Options of `report`.
 #[derive(Args, Debug)]
 pub struct Options {
-    /// Files of scores, a JSON object a line; `-` reads standard input
+    /// Files of scores, as `score -o` writes them to .jsonl and .json; `-` reads standard input
     #[arg(required = true, value_name = "SCORES")]
     scores: Vec<PathBuf>,
     /// Write the page to a file
@@ -63,6 +66,17 @@ fn read(path: &Path, scores: &mut Vec<Score>) -> Result<(), Refusal> {
     } else {
         Box::new(BufReader::new(File::open(path).map_err(unreadable)?))
     };
+    let known = |score: &Score| match score.schema == SCHEMA {
+        true => Ok(()),
+        false => Err(format!("the row keeps to {}, and this reads {SCHEMA}", score.schema)),
+    };
+    if reader.fill_buf().map_err(unreadable)?.trim_ascii_start().starts_with(b"[") {
+        let wrong = |why: String| Refusal::usage(format!("{name}: {why}")).hint(HINT);
+        let list: Vec<Score> = serde_json::from_reader(reader).map_err(|error| wrong(error.to_string()))?;
+        list.iter().try_for_each(known).map_err(wrong)?;
+        scores.extend(list);
+        return Ok(());
+    }
     let mut line = Vec::new();
     for number in 1u64.. {
         line.clear();
@@ -73,17 +87,12 @@ fn read(path: &Path, scores: &mut Vec<Score>) -> Result<(), Refusal> {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let wrong = |why: String| {
-            Refusal::usage(format!("{name}, line {number}: {why}"))
-                .hint("`ergometer score --format jsonl` writes rows that can be read here")
-        };
+        let wrong = |why: String| Refusal::usage(format!("{name}, line {number}: {why}")).hint(HINT);
         if line.len() as u64 == LINE && line.last() != Some(&b'\n') {
             return Err(wrong(format!("the line is longer than {LINE} bytes")));
         }
         let score: Score = serde_json::from_slice(&line).map_err(|error| wrong(error.to_string()))?;
-        if score.schema != SCHEMA {
-            return Err(wrong(format!("the row keeps to {}, and this reads {SCHEMA}", score.schema)));
-        }
+        known(&score).map_err(wrong)?;
         scores.push(score);
     }
     Ok(())
