@@ -348,6 +348,19 @@ fn several_devices_stand_side_by_side() {
 }
 
 #[test]
+fn a_screen_without_a_score_says_why_in_full() {
+    let folder = Folder::new("score_nothing");
+    let name = "a folder with a rather long name/that is not there and of which nobody knows.onnx";
+    let output = score(&folder, &[&[name], DEVICE].concat());
+    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    let text = text(&output);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(&format!("{name}: No such file")), "{text}");
+    assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+    assert!(!text.contains("latency") && !text.contains("\n\n\n"), "{text}");
+}
+
+#[test]
 fn what_failed_is_tried_again_on_resume() {
     let folder = Folder::new("score_again");
     folder.with("good.onnx", &classifier());

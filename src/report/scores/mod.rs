@@ -250,11 +250,12 @@ pub fn screen(summary: &Summary, best: &[Score], devices: &[String], layout: Lay
     if summary.failed > 0 {
         let _ = write!(out, " · {} failed", summary.failed);
     }
-    out.push_str("\n\n");
+    out.push('\n');
     let room = if layout.markdown || layout.width >= WIDE { NUMBERED.len() } else { 2 };
     let shown = devices.get(..room).unwrap_or(devices);
     let grid = few(best, shown);
     if !best.is_empty() {
+        out.push('\n');
         out.push_str(&match layout.markdown {
             true => markdown::table(&grid),
             false => table::render(&grid, layout.width, 1, layout.style),
@@ -266,6 +267,7 @@ pub fn screen(summary: &Summary, best: &[Score], devices: &[String], layout: Lay
         notes.push(format!("{left_out} more: --all, or -o scores.csv"));
     }
     match devices {
+        _ if best.is_empty() => {}
         [] => {}
         [device] => notes.push(format!("latency and energy of one run on {device}")),
         devices => {
@@ -314,7 +316,11 @@ pub fn screen(summary: &Summary, best: &[Score], devices: &[String], layout: Lay
                 let _ = writeln!(out, "- {}", markdown::escape(&note));
             }
             false => {
-                let _ = writeln!(out, "{}", text::cut_end(&visible(&note), layout.width));
+                for (place, line) in
+                    text::wrap(&visible(&note), layout.width.saturating_sub(2)).iter().enumerate()
+                {
+                    let _ = writeln!(out, "{}{line}", if place == 0 { "" } else { "  " });
+                }
             }
         }
     }
