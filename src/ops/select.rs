@@ -1,10 +1,15 @@
 //! Operators whose output's size or place depends on data: NonZero, NonMaxSuppression, OneHot, Compress, Unique.
 
+use std::cmp::Ordering;
+
 use super::dims::{at_most, part_of, product, resolve_axis};
 use super::form::{Form, Rows};
 use super::small_tensor::{self, SmallTensor};
 use super::{Counts, Node, OpError};
 use crate::tensor::{Dim, ElementType, Elements, Scalar, Shape, TensorType, Type, elements};
+
+/// The most comparisons of boxes that are done to know which are selected: a few milliseconds.
+const MAX_COMPARISONS: usize = 1 << 20;
 
 /// NonZero. `X` of rank r to `Y [r, N]`, an index tuple a column.
 ///
@@ -60,9 +65,95 @@ fn count_true(truths: impl Iterator<Item = Option<bool>>) -> Dim {
 /// Source: ONNX `NonMaxSuppression`, opset 11: max_output_boxes_per_class defaults to 0, "which means no output".
 /// Errors: [`OpError::Rank`].
 pub fn non_max_suppression(node: &Node) -> Result<Vec<Type>, OpError> {
-    let [batches, classes, _, selected] = suppressed(node)?;
-    let selected = part_of(batches.times(classes).times(selected));
+    let [batches, classes, _, most] = suppressed(node)?;
+    let selected = match selected(node)? {
+        Some(selected) => Dim::Exact(selected.len() as u64),
+        None => part_of(batches.times(classes).times(most)),
+    };
     Ok(vec![TensorType::new(ElementType::Int64, [selected, Dim::Exact(3)]).into()])
+}
+
+/// What [`non_max_suppression`] selects.
+pub fn non_max_suppression_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
+    let (Some(selected), Some(sizes)) = (selected(node)?, small_tensor::output_sizes(outputs, 0)) else {
+        return Ok(vec![None]);
+    };
+    Ok(vec![small_tensor::fill(&sizes, |position| {
+        let &[row, column] = position else { return None };
+        Some(Scalar::Int(i64::try_from(*selected.get(row)?.get(column)?).ok()?))
+    })])
+}
+
+/// Batch, class and box of each box that is selected, where all boxes and scores are known: of each class the best
+/// one first, those that overlap one selected before by more than the threshold left out.
+///
+/// Source: ONNX `NonMaxSuppression`, opset 11; where scores are equal, the box that stands first.
+fn selected(node: &Node) -> Result<Option<Vec<[usize; 3]>>, OpError> {
+    let [batches, classes, boxes, most] = suppressed(node)?.map(|dim| dim.exact().map(usize::try_from));
+    let (Some(Ok(batches)), Some(Ok(classes)), Some(Ok(boxes)), Some(Ok(most))) =
+        (batches, classes, boxes, most)
+    else {
+        return Ok(None);
+    };
+    let threshold = |input: usize| match node.elements(input) {
+        Some([Scalar::Float(threshold)]) => Some(*threshold),
+        Some(_) => None,
+        None if node.has_input(input) => None,
+        None => Some(if input == 3 { 0.0 } else { f64::NEG_INFINITY }),
+    };
+    let (Some(overlap), Some(least)) = (threshold(3), threshold(4)) else { return Ok(None) };
+    let (Some(corners), Some(scores)) = (node.floats(0), node.floats(1)) else {
+        return Ok(None);
+    };
+    // What has no order, or takes long to compare, stays a bound.
+    let effort = most.checked_mul(scores.len()).filter(|effort| *effort <= MAX_COMPARISONS);
+    if effort.is_none() || !corners.iter().chain(&scores).all(|x| x.is_finite()) {
+        return Ok(None);
+    }
+    let centred = node.int_or("center_point_box", 0)? != 0;
+    let (corners, _) = corners.as_chunks::<4>();
+    let corners: Vec<Area> = corners.iter().map(|corners| Area::new(*corners, centred)).collect();
+    let mut found = vec![];
+    for (pair, scores) in scores.chunks(boxes.max(1)).enumerate().take(batches.saturating_mul(classes)) {
+        let (batch, class) = (pair.checked_div(classes).unwrap_or(0), pair.checked_rem(classes).unwrap_or(0));
+        let of_batch = corners.get(batch.saturating_mul(boxes)..).unwrap_or_default();
+        let mut order: Vec<(&f64, usize)> =
+            scores.iter().zip(0..).filter(|(score, _)| **score > least).collect();
+        order.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        let mut kept: Vec<&Area> = vec![];
+        for (_, place) in order {
+            let Some(area) = of_batch.get(place) else { return Ok(None) };
+            if kept.len() < most && kept.iter().all(|kept| kept.overlap(area) <= overlap) {
+                kept.push(area);
+                found.push([batch, class, place]);
+            }
+        }
+    }
+    Ok(Some(found))
+}
+
+/// A box: its sides, the smaller first.
+struct Area {
+    sides: [(f64, f64); 2],
+}
+
+impl Area {
+    /// From two corners on a diagonal, `[y1, x1, y2, x2]`, or from `[x, y, width, height]` around its centre.
+    fn new([a, b, c, d]: [f64; 4], centred: bool) -> Self {
+        let side = |a: f64, b: f64| (a.min(b), a.max(b));
+        let around = |middle: f64, size: f64| side(middle - size / 2.0, middle + size / 2.0);
+        Self { sides: if centred { [around(a, c), around(b, d)] } else { [side(a, c), side(b, d)] } }
+    }
+
+    /// What is common to both, as a part of what they cover together; 0 where either is empty.
+    fn overlap(&self, other: &Self) -> f64 {
+        let size =
+            |sides: [(f64, f64); 2]| sides.iter().map(|(low, high)| (high - low).max(0.0)).product::<f64>();
+        let [(a, b), (c, d)] = self.sides;
+        let [(e, f), (g, h)] = other.sides;
+        let common = size([(a.max(e), b.min(f)), (c.max(g), d.min(h))]);
+        if common > 0.0 { common / (size(self.sides) + size(other.sides) - common) } else { 0.0 }
+    }
 }
 
 /// At most 16 operations for each box against each selected one of its class: the areas, the overlap, their
@@ -196,7 +287,11 @@ pub fn compress_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elemen
 pub fn unique(node: &Node) -> Result<[Type; 4], OpError> {
     let input = node.tensor(0)?;
     let all = unique_of(node)?;
-    let found = if all == Dim::Exact(1) { all } else { part_of(all) };
+    let found = match groups(node)? {
+        Some(groups) => Dim::Exact(groups.len() as u64),
+        None if all == Dim::Exact(1) => all,
+        None => part_of(all),
+    };
     let values = match (node.int("axis")?, &input.shape) {
         (None, _) => TensorType::new(input.element, [found]),
         (Some(_), None) => input.clone(),
@@ -208,6 +303,89 @@ pub fn unique(node: &Node) -> Result<[Type; 4], OpError> {
     };
     let indices = |length: Dim| Type::from(TensorType::new(ElementType::Int64, [length]));
     Ok([values.into(), indices(found), indices(all), indices(found)])
+}
+
+/// The outputs of [`unique`], where every element of its input is known.
+pub fn unique_value(node: &Node, outputs: &[Type]) -> Result<Vec<Option<Elements>>, OpError> {
+    let (Some(groups), Some(input)) = (groups(node)?, SmallTensor::known(node, 0)) else {
+        return Ok(vec![None; 4]);
+    };
+    let sizes = small_tensor::output_sizes(outputs, 0);
+    let axis = node.int("axis")?.map(|axis| resolve_axis(axis, input.sizes.len())).transpose()?;
+    let first = |group: usize| groups.get(group)?.first().copied();
+    let values = sizes.and_then(|sizes| match axis {
+        Some(axis) => small_tensor::fill(&sizes, |position| {
+            input.at(&small_tensor::with(position, axis, first(*position.get(axis)?)?))
+        }),
+        None => {
+            small_tensor::fill(&sizes, |position| node.elements(0)?.get(first(*position.first()?)?).copied())
+        }
+    });
+    let mut group_of = vec![0; groups.iter().map(Vec::len).sum()];
+    for (group, members) in groups.iter().enumerate() {
+        for member in members {
+            if let Some(place) = group_of.get_mut(*member) {
+                *place = group;
+            }
+        }
+    }
+    let ints = |numbers: &mut dyn Iterator<Item = usize>| -> Option<Elements> {
+        numbers.map(|n| i64::try_from(n).ok().map(Scalar::Int)).collect()
+    };
+    Ok(vec![
+        values,
+        ints(&mut groups.iter().filter_map(|members| members.first().copied())),
+        ints(&mut group_of.into_iter()),
+        ints(&mut groups.iter().map(Vec::len)),
+    ])
+}
+
+/// The places of equal elements or slices, in the order of the output; `None` where an element is not known.
+fn groups(node: &Node) -> Result<Option<Vec<Vec<usize>>>, OpError> {
+    let Some(input) = SmallTensor::known(node, 0) else { return Ok(None) };
+    let is_known = |element: &Scalar| match element {
+        Scalar::Int(_) | Scalar::Bool(_) => true,
+        Scalar::Float(x) => !x.is_nan(),
+        Scalar::AtMost(_) | Scalar::Unknown => false,
+    };
+    let elements = node.elements(0).unwrap_or_default();
+    if !elements.iter().all(is_known) {
+        return Ok(None);
+    }
+    let slices: Vec<Vec<Scalar>> = match node.int("axis")? {
+        None => elements.iter().map(|element| vec![*element]).collect(),
+        Some(axis) => {
+            let axis = resolve_axis(axis, input.sizes.len())?;
+            let length = input.sizes.get(axis).copied().unwrap_or(0);
+            let mut slices = vec![vec![]; length];
+            for (position, element) in small_tensor::positions(&input.sizes).zip(elements) {
+                if let Some(slice) = position.get(axis).and_then(|place| slices.get_mut(*place)) {
+                    slice.push(*element);
+                }
+            }
+            slices
+        }
+    };
+    let mut order: Vec<(&Vec<Scalar>, usize)> = slices.iter().zip(0..).collect();
+    order.sort_by(|(a, _), (b, _)| in_order(a, b));
+    let same = |(a, _): &(&Vec<Scalar>, usize), (b, _): &(&Vec<Scalar>, usize)| in_order(a, b).is_eq();
+    let mut groups: Vec<Vec<usize>> =
+        order.chunk_by(same).map(|group| group.iter().map(|(_, place)| *place).collect()).collect();
+    if node.int_or("sorted", 1)? == 0 {
+        groups.sort_by_key(|members| members.first().copied());
+    }
+    Ok(Some(groups))
+}
+
+/// The order of two slices, element by element.
+fn in_order(a: &[Scalar], b: &[Scalar]) -> Ordering {
+    let each = |(a, b): (&Scalar, &Scalar)| match (a, b) {
+        (Scalar::Int(a), Scalar::Int(b)) => a.cmp(b),
+        (Scalar::Bool(a), Scalar::Bool(b)) => a.cmp(b),
+        (Scalar::Float(a), Scalar::Float(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
+        _ => Ordering::Equal,
+    };
+    a.iter().zip(b).map(each).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
 /// The number of elements or slices that are compared.
@@ -307,5 +485,46 @@ mod tests {
         // 8 elements: 3 comparisons each.
         assert_eq!(op("Unique", 11).f32(&[2, 4]).counts().int, 24);
         assert_eq!(op("Unique", 11).f32(&[1]).counts().int, 0);
+    }
+
+    /// The example of ONNX `NonMaxSuppression`, `nonmaxsuppression_suppress_by_IOU`: two boxes that hardly differ from
+    /// the better one of three pairs go.
+    #[test]
+    fn known_boxes_are_selected_one_by_one() {
+        let boxes = [
+            [0.0, 0.0, 1.0, 1.0],
+            [0.0, 0.1, 1.0, 1.1],
+            [0.0, -0.1, 1.0, 0.9],
+            [0.0, 10.0, 1.0, 11.0],
+            [0.0, 10.1, 1.0, 11.1],
+            [0.0, 100.0, 1.0, 101.0],
+        ];
+        let floats = |numbers: &[f64]| numbers.iter().map(|x| Scalar::Float(*x)).collect::<Vec<_>>();
+        let (boxes, scores) = (floats(boxes.as_flattened()), floats(&[0.9, 0.75, 0.6, 0.95, 0.5, 0.3]));
+        let case = |most: i64| {
+            op("NonMaxSuppression", 11)
+                .value(Float32, &[1, 6, 4], &boxes)
+                .value(Float32, &[1, 1, 6], &scores)
+                .ints(&[most])
+                .floats(&[0.5])
+                .floats(&[0.0])
+        };
+        assert_eq!((case(3).shape(), case(3).elements()), ("3×3".into(), ints(&[0, 0, 3, 0, 0, 0, 0, 0, 5])));
+        assert_eq!(case(2).elements(), ints(&[0, 0, 3, 0, 0, 0]));
+    }
+
+    /// The examples of ONNX `Unique`: `unique_sorted_with_axis`, `unique_not_sorted_without_axis`.
+    #[test]
+    fn known_elements_are_told_apart() {
+        let rows = [1, 0, 0, 1, 0, 0, 2, 3, 4].map(Scalar::Int);
+        let by_row = op("Unique", 11).value(Int64, &[3, 3], &rows).attr("axis", 0);
+        assert_eq!(by_row.shapes(), ["2×3", "2", "3", "2"]);
+        assert_eq!(by_row.elements(), ints(&[1, 0, 0, 2, 3, 4]));
+        let numbers = [2, 1, 1, 3, 4, 3].map(Scalar::Int);
+        let as_found = op("Unique", 11).value(Int64, &[6], &numbers).attr("sorted", 0);
+        assert_eq!((as_found.shape(), as_found.elements()), ("4".into(), ints(&[2, 1, 3, 4])));
+        assert_eq!(op("Unique", 11).value(Int64, &[6], &numbers).elements(), ints(&[1, 2, 3, 4]));
+        let unknown = [Scalar::Int(1), Scalar::Unknown];
+        assert_eq!(op("Unique", 11).value(Int64, &[2], &unknown).shape(), "≤2");
     }
 }

@@ -246,7 +246,7 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "Gather", 1, gather::gather, Computed(gather::gather_value), Free, Traffic::Formula(traffic::touched), Weights::At(&[0]), gather::gather_form),
     row(ONNX, "GatherElements", 11, gather::gather_elements, Computed(gather::gather_elements_value), Free, Traffic::Formula(traffic::touched), Weights::At(&[0]), gather::gather_elements_form),
     row(ONNX, "GatherND", 11, gather::gather_nd, Computed(gather::gather_nd_value), Free, Traffic::Formula(traffic::touched), Weights::At(&[0]), gather::gather_nd_form),
-    row(ONNX, "NonMaxSuppression", 10, select::non_max_suppression, Opaque, Formula(select::non_max_suppression_work), Streamed, Weights::None, form::other),
+    row(ONNX, "NonMaxSuppression", 10, select::non_max_suppression, Computed(select::non_max_suppression_value), Formula(select::non_max_suppression_work), Streamed, Weights::None, form::other),
     row(ONNX, "NonZero", 9, select::non_zero, Computed(select::non_zero_value), PerInput(Counts::int(1)), Streamed, Weights::None, form::other),
     row(ONNX, "OneHot", 9, select::one_hot, Computed(select::one_hot_value), Free, Streamed, Weights::None, form::filled),
     row(ONNX, "ReverseSequence", 10, elementwise::same_as_input, Opaque, Free, Streamed, Weights::At(&[0]), form::copied),
@@ -254,7 +254,7 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "ScatterElements", 11, scatter::scatter_elements, Computed(scatter::scatter_elements_value), Formula(scatter::scatter_work), Streamed, Weights::At(&[0, 2]), scatter::scatter_form),
     row(ONNX, "ScatterND", 11, scatter::scatter_nd, Computed(scatter::scatter_nd_value), Formula(scatter::scatter_work), Streamed, Weights::At(&[0, 2]), scatter::scatter_form),
     row(ONNX, "TensorScatter", 24, scatter::tensor_scatter, Opaque, Free, Traffic::Formula(traffic::updated_in_place), Weights::None, scatter::in_place_form),
-    row(ONNX, "Unique", 11, |node| select::unique(node).map(Vec::from), Opaque, Formula(select::unique_work), Streamed, Weights::None, select::unique_form),
+    row(ONNX, "Unique", 11, |node| select::unique(node).map(Vec::from), Computed(select::unique_value), Formula(select::unique_work), Streamed, Weights::None, select::unique_form),
 
     // Constants, ranges and random numbers
     row(ONNX, "Bernoulli", 15, generate::like_input, Random, PerOutput(Counts::rng(1)), Streamed, Weights::None, form::elementwise),
