@@ -436,3 +436,65 @@ fn a_scan_of_opset_8_runs_its_body_for_each_sample_of_a_batch() {
     assert_eq!(shape(&typed, "all"), r#"["2", "5", "1", "8"]"#);
     assert_eq!(shape(&typed, "last"), r#"["2", "1", "16"]"#);
 }
+
+fn asked(model: &ModelProto, request: &Request) -> (u64, bool, Vec<(String, u64)>) {
+    let typed = infer(model, request).unwrap();
+    let cost = cost::count(&typed).unwrap();
+    let said = typed.bindings.iter().filter(|binding| binding.name.starts_with("trips("));
+    let said = said.map(|binding| (binding.name.clone(), binding.value)).collect();
+    (cost.totals.counts.macs, cost.totals.complete, said)
+}
+
+fn turns(node: Option<&str>, trips: u64) -> Request {
+    Request { trips: vec![(node.map(str::to_owned), trips)], ..Request::default() }
+}
+
+#[test]
+fn the_user_says_how_often_a_loop_runs_where_the_model_does_not() {
+    let open = model(graph(
+        vec![float("x", &[N(4), N(16)]), value("until", Int64, &[])],
+        vec![truth("always", true), weight("w", Float32, &[16, 16])],
+        vec![node("Loop", &["until", "always", "x"], &["y"]).graph("body", multiply_body())],
+        vec![untyped("y")],
+    ));
+    let said = vec![("trips(make_y)".to_owned(), 20)];
+    assert_eq!(asked(&open, &Request::default()), (1024, false, vec![]));
+    assert_eq!(asked(&open, &turns(None, 20)), (20 * 1024, true, said.clone()));
+    assert_eq!(asked(&open, &turns(Some("make_y"), 20)), (20 * 1024, true, said));
+    assert_eq!(asked(&open, &turns(None, 1_000_000)).0, 1_000_000 * 1024);
+    // What the model says stands.
+    assert_eq!(asked(&loop_of(7), &turns(None, 20)), (7 * 1024, true, vec![]));
+    let error = infer(&open, &turns(Some("y"), 20)).unwrap_err();
+    assert_eq!(error.to_string(), "the model has no loop \"y\"; it has make_y");
+}
+
+#[test]
+fn the_user_says_when_a_loop_stops_that_may_stop_early() {
+    let mut body = multiply_body();
+    body.node[0] = node("Not", &["unknown"], &["go_on"]);
+    let stopping = model(graph(
+        vec![float("x", &[N(4), N(16)]), value("unknown", Bool, &[])],
+        vec![ints("trips", &[], &[50]), truth("always", true), weight("w", Float32, &[16, 16])],
+        vec![node("Loop", &["trips", "always", "x"], &["y"]).graph("body", body)],
+        vec![untyped("y")],
+    ));
+    assert_eq!(asked(&stopping, &Request::default()).0, 50 * 1024);
+    assert_eq!(asked(&stopping, &turns(None, 8)), (8 * 1024, true, vec![("trips(make_y)".to_owned(), 8)]));
+    // No more than the model allows.
+    assert_eq!(asked(&stopping, &turns(None, 80)).0, 50 * 1024);
+}
+
+#[test]
+fn the_user_chooses_a_branch_where_the_model_does_not() {
+    let of = |condition, then: bool| {
+        let request = Request { branches: vec![(None, then)], ..Request::default() };
+        asked(&choice(condition), &request).0
+    };
+    let known = [macs(&choice(Some(true))), macs(&choice(Some(false)))];
+    assert_ne!(known[0], known[1]);
+    assert_eq!([of(None, true), of(None, false)], known);
+    // What the model says stands.
+    assert_eq!([of(Some(true), false), of(Some(false), true)], known);
+    let request = Request { branches: vec![(Some("nowhere".into()), true)], ..Request::default() };
+    assert!(matches!(infer(&choice(None), &request), Err(GraphError::UnknownName { kind: "choice", .. })));
+}

@@ -172,7 +172,8 @@ fn analyze(
         && let Some(missing) = missing(&counted)
     {
         let message = format!("{name}: --strict refuses what is not exact:\n{}", missing.join("\n"));
-        let hint = "give each dimension with --dim or --input; a node that is not counted has no remedy yet";
+        let hint = "give each dimension with --dim or --input, and the turns of a loop with --trips; a node that is not \
+                    counted has no remedy yet";
         return Ok(Err(failure("strict", message, Some(hint.to_owned()))));
     }
     let external = onnx::external_files(&model);

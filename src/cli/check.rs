@@ -174,8 +174,8 @@ fn one(
     let counting = Counting {
         request: Request {
             dims: settings.dims.iter().map(|(name, size)| (name.clone(), *size)).collect(),
-            inputs: vec![],
             batch: settings.batch,
+            ..Request::default()
         },
         devices: &devices,
         precision,

@@ -19,12 +19,26 @@ pub struct Shapes {
     /// Set the batch dimension, whatever it is called
     #[arg(long, value_name = "N")]
     batch: Option<u64>,
+    /// Say how often the bodies of loops run where the model does not: all of them, or that of one node
+    #[arg(long = "trips", value_name = "[NODE=]N", value_parser = trips)]
+    trips: Vec<(Option<String>, u64)>,
+    /// Say which branch runs where the model does not: of every If, or of one node
+    ///
+    /// Without it, the branch with the most FLOPs is counted
+    #[arg(long = "branch", value_name = "[NODE=]then|else", value_parser = branch)]
+    branches: Vec<(Option<String>, bool)>,
 }
 
 impl Shapes {
     /// What inference is asked for.
     pub fn request(&self) -> Request {
-        Request { dims: self.dims.clone(), inputs: self.inputs.clone(), batch: self.batch }
+        Request {
+            dims: self.dims.clone(),
+            inputs: self.inputs.clone(),
+            batch: self.batch,
+            trips: self.trips.clone(),
+            branches: self.branches.clone(),
+        }
     }
 }
 
@@ -81,6 +95,27 @@ fn dimension(text: &str) -> Result<(String, u64), String> {
     Ok((name.to_owned(), size(value)?))
 }
 
+/// `20` or `decode=20`.
+fn trips(text: &str) -> Result<(Option<String>, u64), String> {
+    let (name, value) = one_or_all(text);
+    Ok((name, size(value)?))
+}
+
+/// `then` or `use_cache=else`.
+fn branch(text: &str) -> Result<(Option<String>, bool), String> {
+    let (name, value) = one_or_all(text);
+    match value {
+        "then" => Ok((name, true)),
+        "else" => Ok((name, false)),
+        other => Err(format!("\"{other}\" is no branch: then or else is needed")),
+    }
+}
+
+/// What is said of a node, with its name, or of all.
+fn one_or_all(text: &str) -> (Option<String>, &str) {
+    text.rsplit_once('=').map_or((None, text), |(name, value)| (Some(name.to_owned()), value))
+}
+
 /// `x=1x3x224x224`, `x=1,3,224,224` or `x=scalar`.
 fn shape(text: &str) -> Result<(String, Vec<u64>), String> {
     let (name, value) = named(text, "x=1x3x224x224")?;
@@ -122,5 +157,17 @@ mod tests {
         }
         assert_eq!(dimension("batch=8").unwrap(), ("batch".to_owned(), 8));
         assert!(dimension("batch").is_err());
+    }
+
+    #[test]
+    fn bodies_are_spoken_of_one_by_one_or_all_at_once() {
+        assert_eq!(trips("20").unwrap(), (None, 20));
+        assert_eq!(trips("a=b=7").unwrap(), (Some("a=b".to_owned()), 7));
+        assert_eq!(branch("then").unwrap(), (None, true));
+        assert_eq!(branch("if_1=else").unwrap(), (Some("if_1".to_owned()), false));
+        for text in ["x=", "-1", "many"] {
+            assert!(trips(text).is_err(), "{text}");
+        }
+        assert!(branch("x=neither").is_err());
     }
 }

@@ -19,6 +19,18 @@ pub struct Request {
     pub inputs: Vec<(String, Vec<u64>)>,
     /// The batch dimension, whatever it is called.
     pub batch: Option<u64>,
+    /// How often the body of a Loop or Scan runs where the model does not say: of the node with that name, or of
+    /// every one.
+    pub trips: Vec<(Option<String>, u64)>,
+    /// Whether the condition of an If holds where the model does not say: of the node with that name, or of every one.
+    pub branches: Vec<(Option<String>, bool)>,
+}
+
+impl Request {
+    /// Whether the user fixes a shape: a node that contradicts one is an error then.
+    pub(super) fn fixes_shapes(&self) -> bool {
+        !self.dims.is_empty() || !self.inputs.is_empty() || self.batch.is_some()
+    }
 }
 
 /// One dimension of the inputs, and what it was taken to be.

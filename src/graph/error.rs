@@ -18,10 +18,10 @@ pub enum GraphError {
         /// What does not fit.
         error: OpError,
     },
-    /// A dimension or input that the user names is not there.
+    /// A dimension, an input or a node with a body that the user names is not there.
     #[error("the model has no {kind} \"{name}\"; it has {}", some_of(.known))]
     UnknownName {
-        /// `input` or `dimension`.
+        /// `input`, `dimension`, `loop` or `choice`.
         kind: &'static str,
         /// As the user wrote it.
         name: String,
@@ -88,6 +88,12 @@ impl GraphError {
             Self::NoGraph => "an ONNX model without a graph holds nothing to count: export it again",
             Self::Node { .. } => "the shapes given with --dim, --input and --batch must suit the model",
             Self::UnknownName { kind: "input", .. } => "names are case-sensitive: --input NAME=1x3x224x224",
+            Self::UnknownName { kind: "loop", .. } => {
+                "names are case-sensitive: --trips NODE=N, or --trips N for all"
+            }
+            Self::UnknownName { kind: "choice", .. } => {
+                "names are case-sensitive: --branch NODE=then, or --branch then for all"
+            }
             Self::UnknownName { .. } => "names are case-sensitive: --dim NAME=V",
             Self::InputRank { .. } => "give as many numbers as the input has dimensions",
             Self::Contradiction { .. } => "a name has one size in the whole model",

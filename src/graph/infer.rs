@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::answers::Answers;
 use super::bind::{bind, inputs_of};
 use super::constant::{attribute, declared, elements, sparse_type, tensor_type};
 use super::declared::{adopt, disagreement};
@@ -56,7 +57,8 @@ pub fn infer<'m>(model: &'m ModelProto, request: &Request) -> Result<TypedGraph<
         graph: TypedGraph { bindings: bound.bindings, ..TypedGraph::default() },
         functions,
         symbols: bound.symbols,
-        strict: *request != Request::default(),
+        strict: request.fixes_shapes(),
+        answers: Answers::new(request),
         limit: stored_nodes(model).saturating_mul(MAX_NODES.1).saturating_add(MAX_NODES.0),
         kept: 0,
         trials: 0,
@@ -93,6 +95,7 @@ pub fn infer<'m>(model: &'m ModelProto, request: &Request) -> Result<TypedGraph<
         });
     }
     walker.graph.outputs = outputs.into_iter().flatten().collect();
+    walker.graph.bindings.extend(walker.answers.finish()?);
     Ok(walker.graph)
 }
 
@@ -128,6 +131,8 @@ pub(super) struct Walker<'m> {
     effort: u64,
     /// Whether a default has been said to contradict a node.
     blamed: bool,
+    /// What the user says of bodies.
+    pub(super) answers: Answers,
 }
 
 /// How far the lists that grow while walking have come, to return to after a trial.

@@ -5,6 +5,7 @@
 //! shapes is a check, not a source.
 
 pub mod annotate;
+mod answers;
 mod bind;
 mod constant;
 mod declared;

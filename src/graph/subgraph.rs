@@ -38,6 +38,19 @@ struct Turns<'m> {
     lead: Lead,
     /// Types of the slices of scanned inputs, which follow the carried values.
     slices: Vec<Known>,
+    /// How many turns the user says there are, where the model does not.
+    said: Option<u64>,
+}
+
+impl Turns<'_> {
+    /// How many turns there are: what the user says, where it is not known.
+    fn settled(&self, count: Dim) -> Dim {
+        match (count, self.said) {
+            (Dim::AtMost(most), Some(said)) => Dim::Exact(said.min(most)),
+            (Dim::Unknown, Some(said)) => Dim::Exact(said),
+            _ => count,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,9 +108,10 @@ impl<'m> Walker<'m> {
         scope: &Scope<'_, 'm>,
     ) -> Result<Vec<Known>, GraphError> {
         let condition = self.known(operands.first().copied().flatten());
+        let said = self.answers.branch(name_of(node));
         let taken = match condition.elements.as_deref() {
             Some([Scalar::Bool(taken)]) => Some(*taken),
-            _ => None,
+            _ => said,
         };
         let mut runs: Vec<(Range<usize>, Vec<Known>)> = vec![];
         let mut others: Vec<(&str, &'m GraphProto)> = vec![];
@@ -225,6 +239,7 @@ impl<'m> Walker<'m> {
             count,
             lead: Lead::Loop,
             slices: vec![],
+            said: self.answers.trips(name_of(node)),
         };
         self.run(node, turns, carried, scope)
     }
@@ -289,6 +304,7 @@ impl<'m> Walker<'m> {
             count: count.unwrap_or(Dim::Unknown),
             lead: Lead::Scan,
             slices,
+            said: self.answers.trips(name_of(node)),
         };
         let mut samples = scope.body(scope.path.clone());
         samples.repeat = scope.repeat.saturating_mul(batch.bound().unwrap_or(1));
@@ -328,7 +344,7 @@ impl<'m> Walker<'m> {
         for known in &mut carried {
             known.constant = false;
         }
-        let visits = turns.count.bound().and_then(|count| count.checked_mul(size(turns.body)));
+        let visits = turns.settled(turns.count).bound().and_then(|count| count.checked_mul(size(turns.body)));
         if visits.is_some_and(|visits| visits <= MAX_VISITS) {
             self.run_each(node, &turns, carried, scope)
         } else {
@@ -343,8 +359,10 @@ impl<'m> Walker<'m> {
         carried: Vec<Known>,
         scope: &Scope<'_, 'm>,
     ) -> Result<Vec<Known>, GraphError> {
-        let count = turns.count.bound().unwrap_or(0);
-        let mut early = if turns.count.exact().is_some() { Trips::Exact } else { Trips::AtMost };
+        let settled = turns.settled(turns.count);
+        let mut count = settled.bound().unwrap_or(0);
+        let mut early = if settled.exact().is_some() { Trips::Exact } else { Trips::AtMost };
+        let mut said = turns.said.filter(|_| settled != turns.count);
         let mut entered: Vec<Vec<Known>> = vec![];
         let mut state = carried;
         let mut stacked: Option<Vec<Known>> = None;
@@ -365,8 +383,18 @@ impl<'m> Walker<'m> {
                 Some(Scalar::Bool(true)) => {}
                 Some(Scalar::Bool(false)) => break,
                 _ if turns.lead == Lead::Scan => {}
-                _ => early = Trips::AtMost,
+                // It may stop here: the user says when it does.
+                _ => match turns.said {
+                    Some(n) => {
+                        count = count.min(n.max(done));
+                        said = turns.said;
+                    }
+                    None => early = Trips::AtMost,
+                },
             }
+        }
+        if let Some(said) = said {
+            self.answers.took(name_of(node), said);
         }
         let same_types = |a: &[Known], b: &[Known]| a.iter().zip(b).all(|(a, b)| a.ty == b.ty);
         let settled = entered.windows(2).all(|pair| match pair {
@@ -428,10 +456,14 @@ impl<'m> Walker<'m> {
             }
             state = joined;
         }
-        let length = match turns.count {
+        let open = match turns.count {
             Dim::Exact(count) if !goes_on => Dim::AtMost(count),
             count => count,
         };
+        let length = turns.settled(open);
+        if let Some(said) = turns.said.filter(|_| length != open) {
+            self.answers.took(name_of(node), said);
+        }
         let mut inner = scope.body(turns.path.clone());
         match length {
             Dim::Exact(count) | Dim::AtMost(count) => {
@@ -441,7 +473,9 @@ impl<'m> Walker<'m> {
             }
             Dim::Unknown => {
                 inner.trips = Trips::Unknown;
-                let message = "how often the body runs is not known: counted as one turn".to_owned();
+                let message =
+                    "how often the body runs is not known: counted as one turn (--trips says how many)"
+                        .to_owned();
                 self.warn("trip-count", node, message);
             }
         }

@@ -80,6 +80,8 @@ impl Cache {
             text(&format!("{dims:?}"));
         }
         text(&format!("{:?}", shapes.batch));
+        text(&format!("{:?}", shapes.trips));
+        text(&format!("{:?}", shapes.branches));
         *hasher.finalize().as_bytes()
     }
 

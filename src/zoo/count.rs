@@ -179,10 +179,16 @@ fn count(model: &Model, own: &[(String, u64)], all: &graph::Request) -> Result<C
         match graph::infer(&model.proto, &shapes) {
             Ok(typed) => break typed,
             Err(GraphError::UnknownName { name, .. }) if !own_name(&name) => {
-                let before = (shapes.dims.len(), shapes.inputs.len());
+                let named = |shapes: &graph::Request| {
+                    let bodies = shapes.trips.len().saturating_add(shapes.branches.len());
+                    shapes.dims.len().saturating_add(shapes.inputs.len()).saturating_add(bodies)
+                };
+                let before = named(&shapes);
                 shapes.dims.retain(|(known, _)| *known != name);
                 shapes.inputs.retain(|(known, _)| *known != name);
-                if before == (shapes.dims.len(), shapes.inputs.len()) {
+                shapes.trips.retain(|(known, _)| known.as_ref() != Some(&name));
+                shapes.branches.retain(|(known, _)| known.as_ref() != Some(&name));
+                if before == named(&shapes) {
                     return Err(refused("unknown-name", &format!("there is no \"{name}\""), None));
                 }
             }
