@@ -42,6 +42,7 @@
 //! | [`ops`] | the rules of every operator, one table | tensor |
 //! | [`graph`] | inference over nodes, bodies and functions; binding of open dimensions | onnx, ops, tensor |
 //! | [`cost`] | counting: layers and what feeds them, totals, parameters, liveness, roll-ups | graph, ops, tensor |
+//! | [`law`] | counts as exact polynomials of open dimensions | cost, graph |
 //! | [`device`] | the catalogue of devices; what a profile of one holds | units |
 //! | [`calibrate`] | measuring the local adapter and its power | device, units |
 //! | [`predict`] | time and energy | cost, device, units |
@@ -56,6 +57,7 @@
 //! - An operator's rule: its row in `src/ops/table.rs` names its functions; the family's file has them.
 //! - The form of an operator's kernel, with its sizes: `src/ops/form.rs`.
 //! - What an open dimension is taken to be: `src/graph/bind.rs`.
+//! - The law of a count, and why there is none: `src/law/mod.rs`.
 //! - A constant of the time or power model, with its origin: `src/predict/constants.rs`.
 //! - A device's figures, each with its source: `src/device/catalogue/`.
 //! - A kernel of the calibration: its file in `shaders/`, its row in `src/calibrate/kernels/`.
@@ -68,6 +70,7 @@ pub mod cost;
 pub mod device;
 pub mod diff;
 pub mod graph;
+pub mod law;
 pub mod onnx;
 pub mod ops;
 pub mod predict;

@@ -22,6 +22,7 @@ const MAY_IMPORT: &[(&str, Imports)] = &[
     ("ops", Only(&["tensor", "units"])),
     ("graph", Only(&["onnx", "ops", "tensor"])),
     ("cost", Only(&["graph", "ops", "tensor", "units"])),
+    ("law", Only(&["cost", "graph"])),
     ("device", Only(&["units"])),
     ("calibrate", Only(&["device", "units"])),
     ("predict", Only(&["cost", "device", "units"])),

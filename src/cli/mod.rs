@@ -10,6 +10,7 @@ mod error;
 mod estimates;
 mod generate;
 mod interrupt;
+mod law;
 mod merge;
 mod ops;
 mod output;
@@ -71,6 +72,8 @@ enum Command {
     Devices(devices::Options),
     /// Compare two models, or a model with its earlier analysis
     Diff(diff::Options),
+    /// Find what a model costs as a polynomial of its open dimensions
+    Law(law::Options),
     /// List every operator, and what is known of it
     Ops(ops::Options),
     /// Join the shards of a scored zoo, and verify that none is missing
@@ -270,6 +273,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
         Some(Command::Devices(options)) => devices::run(&options, global),
         Some(Command::Merge(options)) => merge::run(&options, global),
         Some(Command::Diff(options)) => diff::run(&options, global),
+        Some(Command::Law(options)) => law::run(&options, global),
         Some(Command::Ops(options)) => ops::run(&options, global),
         Some(Command::Report(options)) => report::run(&options, global),
         Some(Command::Schema(options)) => schema::run(&options, global),

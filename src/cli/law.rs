@@ -1,0 +1,215 @@
+//! `ergometer law`: what a model costs as a polynomial of its open dimensions, or at a list of their sizes.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::error::Refusal;
+use super::output::{self, Output};
+use super::shapes::{self, CountError, Shapes};
+use super::{Format, Global, Status};
+use crate::graph::{Origin, Request};
+use crate::law::{self, Figure, Law, Sample};
+use crate::onnx::{self, Model};
+use crate::report::grid::{Cell, Column, Fit, Grid};
+
+/// The most rows of a sweep.
+const MAX_ROWS: usize = 10_000;
+
+/// Options of `law`.
+#[derive(Args, Debug)]
+pub struct Options {
+    /// ONNX file; `-` reads standard input
+    model: PathBuf,
+    /// Dimensions of the law, three at most; without it, those that the model leaves open
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    over: Vec<String>,
+    /// Counts at these sizes instead of a law: `batch=1,2,4..256` doubles from 4 to 256; repeat it for a grid
+    #[arg(long, value_name = "NAME=SIZES", value_parser = sweep, conflicts_with = "over")]
+    sweep: Vec<(String, Vec<u64>)>,
+    #[command(flatten)]
+    shapes: Shapes,
+}
+
+pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
+    let name = options.model.display();
+    let model =
+        onnx::read(&options.model).map_err(|error| Refusal::model(error.to_string(), error.hint()))?;
+    let request = options.shapes.request();
+    let refusal = |error: CountError| Refusal::model(format!("{name}: {}", error.message), error.hint);
+    if !options.sweep.is_empty() {
+        let names: Vec<String> = options.sweep.iter().map(|(name, _)| name.clone()).collect();
+        let mut rows = vec![];
+        for sizes in combinations(&options.sweep)? {
+            let sample = sample(&model, &at(&request, &names, &sizes)).map_err(refusal)?;
+            rows.push(row(&sizes, &sample));
+        }
+        let mut out = Output::open(global)?;
+        output::write(&table(&names, rows), global, &mut out)?;
+        out.finish()?;
+        return Ok(Status::Done);
+    }
+    let names =
+        if options.over.is_empty() { open(&model, &request).map_err(refusal)? } else { options.over.clone() };
+    if names.is_empty() || names.len() > law::MAX_DIMENSIONS {
+        let message = match names.len() {
+            0 => format!("{name}: no dimension is open"),
+            n => format!("{name}: a law of {n} dimensions is too long to read: {}", names.join(", ")),
+        };
+        return Err(Refusal::usage(message)
+            .hint("name one to three dimensions: --over batch,sequence")
+            .into());
+    }
+    let laws =
+        law::find(names.len(), |sizes| sample(&model, &at(&request, &names, sizes))).map_err(refusal)?;
+    let shown: Vec<&str> = names.iter().map(String::as_str).collect();
+    let rows = Figure::ALL.iter().zip(&laws.laws).map(|(figure, law)| {
+        let (exact, text) = match law {
+            Law::Exact(polynomial) => (true, polynomial.shown(&shown)),
+            Law::Piecewise(reason) => (false, format!("not polynomial: {reason}")),
+        };
+        vec![Cell::text(figure.title()), Cell::text(text), Cell::Flag(exact)]
+    });
+    let grid = Grid {
+        columns: vec![
+            Column::new("figure", "figure", Fit::Word),
+            Column::new("law", "law", Fit::Sentence),
+            Column::new("exact", "exact", Fit::Word),
+        ],
+        rows: rows.collect(),
+        foot: vec![],
+    };
+    let mut out = Output::open(global)?;
+    if global.format() == Format::Table {
+        for row in &grid.rows {
+            let [figure, law, ..] = row.as_slice() else { continue };
+            writeln!(out, "{:<10}  {}", figure.shown(), law.shown())?;
+        }
+        if !global.quiet {
+            let steps = shown.iter().zip(&laws.steps).filter(|(_, step)| **step > 1);
+            for (name, step) in steps {
+                writeln!(out, "where {name} is a multiple of {step}")?;
+            }
+            let fitted = laws.samples.len().saturating_sub(laws.held_back);
+            let largest = |at: usize| laws.samples.iter().filter_map(|(sizes, _)| sizes.get(at)).max();
+            let ranges =
+                shown.iter().enumerate().filter_map(|(at, name)| Some(format!("{name} {}", largest(at)?)));
+            let ranges: Vec<String> = ranges.collect();
+            let held_back = laws.held_back;
+            writeln!(
+                out,
+                "through {fitted} bindings; verified at {held_back} others, to {}",
+                ranges.join(", ")
+            )?;
+        }
+    } else {
+        output::write(&grid, global, &mut out)?;
+    }
+    let piecewise = laws.laws.iter().any(|law| matches!(law, Law::Piecewise(_)));
+    if piecewise && !global.quiet && global.format() == Format::Table {
+        let points = laws.samples.iter().map(|(sizes, sample)| row(sizes, sample)).collect();
+        writeln!(out)?;
+        output::write(&table(&names, points), global, &mut out)?;
+    }
+    out.finish()?;
+    Ok(Status::Done)
+}
+
+/// Dimensions that nobody fixes.
+fn open(model: &Model, request: &Request) -> Result<Vec<String>, CountError> {
+    let graph = shapes::infer(model, request)?;
+    let open = graph.bindings.iter().filter(|binding| binding.origin == Origin::Default);
+    Ok(open.map(|binding| binding.name.clone()).collect())
+}
+
+/// A request with these dimensions at these sizes. `batch` is the batch dimension, whatever it is called.
+fn at(request: &Request, names: &[String], sizes: &[u64]) -> Request {
+    let mut request = request.clone();
+    for (name, size) in names.iter().zip(sizes) {
+        if name == "batch" {
+            request.batch = Some(*size);
+        } else {
+            request.dims.push((name.clone(), *size));
+        }
+    }
+    request
+}
+
+fn sample(model: &Model, request: &Request) -> Result<Sample, CountError> {
+    let (graph, cost) = shapes::count_at(model, request)?;
+    Ok(Sample::of(&graph, &cost))
+}
+
+/// Every combination of sizes.
+///
+/// # Errors
+/// A [`Refusal`] if they are too many.
+fn combinations(sweep: &[(String, Vec<u64>)]) -> Result<Vec<Vec<u64>>, Refusal> {
+    let count = sweep.iter().try_fold(1usize, |count, (_, sizes)| count.checked_mul(sizes.len()));
+    if count.is_none_or(|count| count > MAX_ROWS) {
+        return Err(Refusal::usage(format!("a sweep has at most {MAX_ROWS} rows")).hint("sweep fewer sizes"));
+    }
+    Ok(sweep.iter().fold(vec![vec![]], |starts: Vec<Vec<u64>>, (_, sizes)| {
+        let longer = |start: &Vec<u64>| {
+            let start = start.clone();
+            sizes.iter().map(move |size| [start.as_slice(), &[*size]].concat())
+        };
+        starts.iter().flat_map(longer).collect()
+    }))
+}
+
+fn table<'n>(names: &'n [String], rows: Vec<Vec<Cell<'n>>>) -> Grid<'n> {
+    let sizes = names.iter().map(|name| Column::new(name, name, Fit::Number));
+    let figures = [("macs", "MACs"), ("flops", "FLOPs"), ("bytes", "bytes"), ("peak_bytes", "peak")];
+    let figures = figures.into_iter().map(|(key, title)| Column::new(key, title, Fit::Number));
+    Grid { columns: sizes.chain(figures).collect(), rows, foot: vec![] }
+}
+
+fn row<'n>(sizes: &[u64], sample: &Sample) -> Vec<Cell<'n>> {
+    let [macs, flops, bytes, peak] = sample.figures;
+    let count = |n: Option<u64>| n.map_or(Cell::Unknown, Cell::Count);
+    let size = |n: Option<u64>| n.map_or(Cell::Unknown, Cell::Bytes);
+    let sizes = sizes.iter().map(|size| Cell::Number(i64::try_from(*size).unwrap_or(i64::MAX)));
+    sizes.chain([count(macs), count(flops), size(bytes), size(peak)]).collect()
+}
+
+/// `batch=1,2,4..256`: a list, in which `a..b` doubles from a to b.
+fn sweep(text: &str) -> Result<(String, Vec<u64>), String> {
+    let (name, list) = text.rsplit_once('=').ok_or("a name and sizes are needed, as batch=1,2,4..256")?;
+    let mut sizes = vec![];
+    for part in list.split(',') {
+        let size = |text: &str| text.trim().parse::<u64>().map_err(|_| format!("\"{text}\" is no size"));
+        let Some((from, to)) = part.split_once("..") else {
+            sizes.push(size(part)?);
+            continue;
+        };
+        let (mut next, last) = (size(from)?, size(to)?);
+        if next == 0 || next > last {
+            return Err(format!("\"{part}\" doubles from a size of 1 or more up to a larger one"));
+        }
+        while next <= last {
+            sizes.push(next);
+            next = next.saturating_mul(2).max(next.saturating_add(1));
+        }
+    }
+    if name.is_empty() {
+        Err("a name is needed, as batch=1,2,4..256".to_owned())
+    } else {
+        Ok((name.to_owned(), sizes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_lists_sizes_and_doubles_between_two() {
+        assert_eq!(sweep("batch=1,2,4..32").unwrap(), ("batch".to_owned(), vec![1, 2, 4, 8, 16, 32]));
+        assert_eq!(sweep("s=3..20").unwrap().1, [3, 6, 12]);
+        for text in ["batch", "=1", "b=", "b=0..4", "b=8..4", "b=x"] {
+            assert!(sweep(text).is_err(), "{text}");
+        }
+    }
+}
