@@ -9,7 +9,7 @@ mod polynomial;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use polynomial::{Nodes, Polynomial, interpolate};
+pub use polynomial::{Nodes, Polynomial, grid, interpolate};
 
 use crate::cost::{By, Group, ModelCost, roll_up};
 use crate::graph::TypedGraph;
@@ -141,7 +141,7 @@ pub fn find<E>(dimensions: usize, mut count: impl FnMut(&[u64]) -> Result<Sample
     }
     let nodes: Vec<Nodes> = steps.iter().map(|step| Nodes::new(FIRST, *step, DEGREE)).collect();
     let mut samples = vec![];
-    for sizes in polynomial::grid(&nodes) {
+    for sizes in grid(&nodes) {
         let sample = count(&sizes)?;
         samples.push((sizes, sample));
     }
@@ -199,7 +199,7 @@ fn alone<E>(
     let nodes = [Nodes::new(FIRST, step, DEGREE)];
     let held_back = HELD_BACK.iter().map(|size| step.saturating_mul(*size));
     let mut samples = vec![];
-    for size in polynomial::grid(&nodes).into_iter().flatten().chain(held_back) {
+    for size in grid(&nodes).into_iter().flatten().chain(held_back) {
         let mut sizes: Vec<u64> = steps.iter().map(|step| step.saturating_mul(FIRST)).collect();
         set(&mut sizes, dimension, size);
         samples.push((vec![size], count(&sizes)?));
