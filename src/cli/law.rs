@@ -10,7 +10,7 @@ use super::output::{self, Output};
 use super::shapes::{self, CountError, Shapes};
 use super::{Format, Global, Status};
 use crate::graph::{Origin, Request};
-use crate::law::{self, Figure, Law, Sample};
+use crate::law::{self, Figure, Law, Laws, Sample};
 use crate::onnx::{self, Model};
 use crate::report::grid::{Cell, Column, Fit, Grid};
 
@@ -40,13 +40,13 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let refusal = |error: CountError| Refusal::model(format!("{name}: {}", error.message), error.hint);
     if !options.sweep.is_empty() {
         let names: Vec<String> = options.sweep.iter().map(|(name, _)| name.clone()).collect();
-        let mut rows = vec![];
+        let mut samples = vec![];
         for sizes in combinations(&options.sweep)? {
             let sample = sample(&model, &at(&request, &names, &sizes)).map_err(refusal)?;
-            rows.push(row(&sizes, &sample));
+            samples.push((sizes, sample));
         }
         let mut out = Output::open(global)?;
-        output::write(&table(&names, rows), global, &mut out)?;
+        output::write(&table(&names, &samples), global, &mut out)?;
         out.finish()?;
         return Ok(Status::Done);
     }
@@ -63,15 +63,27 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     }
     let laws =
         law::find(names.len(), |sizes| sample(&model, &at(&request, &names, sizes))).map_err(refusal)?;
-    let shown: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut out = Output::open(global)?;
+    if global.format() == Format::Table {
+        screen(&names, &laws, global, &mut out)?;
+    } else {
+        output::write(&grid(&names, &laws), global, &mut out)?;
+    }
+    out.finish()?;
+    Ok(Status::Done)
+}
+
+/// The laws, a row a figure.
+fn grid(names: &[String], laws: &Laws) -> Grid<'static> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let rows = Figure::ALL.iter().zip(&laws.laws).map(|(figure, law)| {
         let (exact, text) = match law {
-            Law::Exact(polynomial) => (true, polynomial.shown(&shown)),
+            Law::Exact(polynomial) => (true, polynomial.shown(&names)),
             Law::Piecewise(reason) => (false, format!("not polynomial: {reason}")),
         };
         vec![Cell::text(figure.title()), Cell::text(text), Cell::Flag(exact)]
     });
-    let grid = Grid {
+    Grid {
         columns: vec![
             Column::new("figure", "figure", Fit::Word),
             Column::new("law", "law", Fit::Sentence),
@@ -79,41 +91,32 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         ],
         rows: rows.collect(),
         foot: vec![],
-    };
-    let mut out = Output::open(global)?;
-    if global.format() == Format::Table {
-        for row in &grid.rows {
-            let [figure, law, ..] = row.as_slice() else { continue };
-            writeln!(out, "{:<10}  {}", figure.shown(), law.shown())?;
-        }
-        if !global.quiet {
-            let steps = shown.iter().zip(&laws.steps).filter(|(_, step)| **step > 1);
-            for (name, step) in steps {
-                writeln!(out, "where {name} is a multiple of {step}")?;
-            }
-            let fitted = laws.samples.len().saturating_sub(laws.held_back);
-            let largest = |at: usize| laws.samples.iter().filter_map(|(sizes, _)| sizes.get(at)).max();
-            let ranges =
-                shown.iter().enumerate().filter_map(|(at, name)| Some(format!("{name} {}", largest(at)?)));
-            let ranges: Vec<String> = ranges.collect();
-            let held_back = laws.held_back;
-            writeln!(
-                out,
-                "through {fitted} bindings; verified at {held_back} others, to {}",
-                ranges.join(", ")
-            )?;
-        }
-    } else {
-        output::write(&grid, global, &mut out)?;
     }
-    let piecewise = laws.laws.iter().any(|law| matches!(law, Law::Piecewise(_)));
-    if piecewise && !global.quiet && global.format() == Format::Table {
-        let points = laws.samples.iter().map(|(sizes, sample)| row(sizes, sample)).collect();
+}
+
+/// The laws for a person: where they hold, what they were found from, and the values of what follows none.
+fn screen(names: &[String], laws: &Laws, global: &Global, out: &mut Output) -> anyhow::Result<()> {
+    for row in &grid(names, laws).rows {
+        let [figure, law, ..] = row.as_slice() else { continue };
+        writeln!(out, "{:<10}  {}", figure.shown(), law.shown())?;
+    }
+    if global.quiet {
+        return Ok(());
+    }
+    for (name, step) in names.iter().zip(&laws.steps).filter(|(_, step)| **step > 1) {
+        writeln!(out, "where {name} is a multiple of {step}")?;
+    }
+    let held_back = laws.held_back;
+    let fitted = laws.samples.len().saturating_sub(held_back);
+    let largest = |at: usize| laws.samples.iter().filter_map(|(sizes, _)| sizes.get(at)).max();
+    let ranges = names.iter().enumerate().filter_map(|(at, name)| Some(format!("{name} {}", largest(at)?)));
+    let ranges = ranges.collect::<Vec<_>>().join(", ");
+    writeln!(out, "through {fitted} bindings; verified at {held_back} others, to {ranges}")?;
+    if laws.laws.iter().any(|law| matches!(law, Law::Piecewise(_))) {
         writeln!(out)?;
-        output::write(&table(&names, points), global, &mut out)?;
+        output::write(&table(names, &laws.samples), global, out)?;
     }
-    out.finish()?;
-    Ok(Status::Done)
+    Ok(())
 }
 
 /// Dimensions that nobody fixes.
@@ -150,28 +153,25 @@ fn combinations(sweep: &[(String, Vec<u64>)]) -> Result<Vec<Vec<u64>>, Refusal> 
     if count.is_none_or(|count| count > MAX_ROWS) {
         return Err(Refusal::usage(format!("a sweep has at most {MAX_ROWS} rows")).hint("sweep fewer sizes"));
     }
-    Ok(sweep.iter().fold(vec![vec![]], |starts: Vec<Vec<u64>>, (_, sizes)| {
-        let longer = |start: &Vec<u64>| {
-            let start = start.clone();
-            sizes.iter().map(move |size| [start.as_slice(), &[*size]].concat())
-        };
-        starts.iter().flat_map(longer).collect()
-    }))
+    Ok(law::combinations(sweep.iter().map(|(_, sizes)| sizes.clone())))
 }
 
-fn table<'n>(names: &'n [String], rows: Vec<Vec<Cell<'n>>>) -> Grid<'n> {
+/// Counts, a row for each combination of sizes.
+fn table<'n>(names: &'n [String], samples: &[(Vec<u64>, Sample)]) -> Grid<'n> {
     let sizes = names.iter().map(|name| Column::new(name, name, Fit::Number));
-    let figures = [("macs", "MACs"), ("flops", "FLOPs"), ("bytes", "bytes"), ("peak_bytes", "peak")];
-    let figures = figures.into_iter().map(|(key, title)| Column::new(key, title, Fit::Number));
-    Grid { columns: sizes.chain(figures).collect(), rows, foot: vec![] }
+    let figures = Figure::ALL.iter().map(|figure| Column::new(figure.key(), figure.title(), Fit::Number));
+    let rows = samples.iter().map(|(sizes, sample)| row(sizes, sample));
+    Grid { columns: sizes.chain(figures).collect(), rows: rows.collect(), foot: vec![] }
 }
 
-fn row<'n>(sizes: &[u64], sample: &Sample) -> Vec<Cell<'n>> {
-    let [macs, flops, bytes, peak] = sample.figures;
-    let count = |n: Option<u64>| n.map_or(Cell::Unknown, Cell::Count);
-    let size = |n: Option<u64>| n.map_or(Cell::Unknown, Cell::Bytes);
+fn row(sizes: &[u64], sample: &Sample) -> Vec<Cell<'static>> {
     let sizes = sizes.iter().map(|size| Cell::Number(i64::try_from(*size).unwrap_or(i64::MAX)));
-    sizes.chain([count(macs), count(flops), size(bytes), size(peak)]).collect()
+    let figures = Figure::ALL.iter().zip(sample.figures).map(|(figure, value)| match (figure, value) {
+        (_, None) => Cell::Unknown,
+        (Figure::Macs | Figure::Flops, Some(n)) => Cell::Count(n),
+        (Figure::Bytes | Figure::PeakBytes, Some(n)) => Cell::Bytes(n),
+    });
+    sizes.chain(figures).collect()
 }
 
 /// `batch=1,2,4..256`: a list, in which `a..b` doubles from a to b.

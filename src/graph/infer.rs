@@ -8,6 +8,7 @@ use super::bind::{bind, inputs_of};
 use super::constant::{attribute, declared, elements, sparse_type, tensor_type};
 use super::declared::{adopt, disagreement};
 use super::error::some_of;
+use super::names::{Known, Scope, canonical, opsets};
 use super::order::execution_order;
 use super::subgraph::size;
 use super::values::values;
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::onnx::schema::{FunctionProto, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use crate::ops::{Attributes, Costed, OpError, Rule, Values, find};
-use crate::tensor::{Dim, Elements, Type};
+use crate::tensor::Dim;
 
 /// The most nodes that bodies and functions may expand to: so many, and so many for each node that the
 /// main graph and the functions hold. Real functions are called some tens of times; a file of a few
@@ -105,15 +106,6 @@ fn stored_nodes(model: &ModelProto) -> usize {
     model.graph.iter().map(|graph| graph.node.len()).chain(functions).fold(0, usize::saturating_add)
 }
 
-fn opsets(imports: &[crate::onnx::schema::OperatorSetIdProto]) -> HashMap<&str, i64> {
-    imports.iter().map(|import| (canonical(&import.domain), import.version)).collect()
-}
-
-/// The default domain has two spellings.
-fn canonical(domain: &str) -> &str {
-    if domain == "ai.onnx" { "" } else { domain }
-}
-
 pub(super) struct Walker<'m> {
     pub(super) graph: TypedGraph<'m>,
     functions: HashMap<(&'m str, &'m str, &'m str), &'m FunctionProto>,
@@ -143,68 +135,6 @@ pub(super) struct Mark {
     bodies: usize,
     warnings: usize,
     blamed: bool,
-}
-
-/// One graph or function body being walked: what its names mean.
-pub(super) struct Scope<'s, 'm> {
-    /// What each name stands for; nothing, for an input that the call of a function leaves out.
-    names: HashMap<&'m str, Option<ValueId>>,
-    /// The graph around a body; functions see none.
-    parent: Option<&'s Scope<'s, 'm>>,
-    opsets: Rc<HashMap<&'m str, i64>>,
-    /// What attributes of a function's nodes may refer to.
-    attributes: Option<&'s Attributes<'m>>,
-    pub(super) path: String,
-    pub(super) repeat: u64,
-    pub(super) trips: Trips,
-    depth: usize,
-}
-
-impl<'s, 'm> Scope<'s, 'm> {
-    /// What a name stands for in this graph or, failing that, in those around it.
-    fn lookup(&self, name: &str) -> Option<Option<ValueId>> {
-        self.names.get(name).copied().or_else(|| self.parent.and_then(|parent| parent.lookup(name)))
-    }
-
-    /// Names a value of this graph. Returns whether the name was free.
-    pub(super) fn insert(&mut self, name: &'m str, id: ValueId) -> bool {
-        self.names.insert(name, Some(id)).is_none()
-    }
-
-    /// A body inside this graph: it sees this graph's names and imports.
-    pub(super) fn body<'c>(&'c self, path: String) -> Scope<'c, 'm> {
-        Scope {
-            names: HashMap::new(),
-            parent: Some(self),
-            opsets: Rc::clone(&self.opsets),
-            attributes: self.attributes,
-            path,
-            repeat: self.repeat,
-            trips: self.trips,
-            depth: self.depth + 1,
-        }
-    }
-}
-
-/// What is known of a value that enters or leaves a body.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Known {
-    pub(super) ty: Type,
-    pub(super) elements: Option<Elements>,
-    pub(super) constant: bool,
-}
-
-impl Known {
-    pub(super) const UNKNOWN: Self = Self { ty: Type::Unknown, elements: None, constant: false };
-
-    /// What is known of a value that is either of the two.
-    pub(super) fn join(&self, other: &Self) -> Self {
-        Self {
-            ty: self.ty.join(&other.ty),
-            elements: if self.elements == other.elements { self.elements.clone() } else { None },
-            constant: self.constant && other.constant,
-        }
-    }
 }
 
 impl<'m> Walker<'m> {

@@ -11,6 +11,7 @@ mod constant;
 mod declared;
 mod error;
 mod infer;
+mod names;
 mod order;
 mod scope;
 mod subgraph;

@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use super::infer::{Known, Scope, Walker, name_of};
+use super::infer::{Walker, name_of};
+use super::names::{Known, Scope};
 use super::{Body, Choice, GraphError, Source, Trips, Value, ValueId, Warning, scope};
 use crate::onnx::schema::{GraphProto, NodeProto};
 use crate::ops::{Attribute, resolve_axis};

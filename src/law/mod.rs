@@ -9,7 +9,7 @@ mod polynomial;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use polynomial::{Nodes, Polynomial, grid, interpolate};
+pub use polynomial::{Nodes, Polynomial, combinations, grid, interpolate};
 
 use crate::cost::{By, Group, ModelCost, roll_up};
 use crate::graph::TypedGraph;
@@ -48,6 +48,17 @@ pub enum Figure {
 impl Figure {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Macs, Self::Flops, Self::Bytes, Self::PeakBytes];
+
+    /// Its name for programs.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Macs => "macs",
+            Self::Flops => "flops",
+            Self::Bytes => "bytes",
+            Self::PeakBytes => "peak_bytes",
+        }
+    }
 
     /// What it is called.
     #[must_use]
@@ -89,6 +100,11 @@ impl Sample {
             by_operator: groups.into_iter().map(flops).collect(),
         }
     }
+
+    fn figure(&self, figure: Figure) -> Option<u64> {
+        let at = Figure::ALL.iter().position(|other| *other == figure)?;
+        self.figures.get(at).copied().flatten()
+    }
 }
 
 /// The law of one figure.
@@ -118,6 +134,15 @@ pub struct Laws {
 /// # Errors
 /// What `count` says at a binding that it refuses whatever the step.
 pub fn find<E>(dimensions: usize, mut count: impl FnMut(&[u64]) -> Result<Sample, E>) -> Result<Laws, E> {
+    let mut counted: BTreeMap<Vec<u64>, Sample> = BTreeMap::new();
+    let mut count = |sizes: &[u64]| {
+        if let Some(sample) = counted.get(sizes) {
+            return Ok(sample.clone());
+        }
+        let sample = count(sizes)?;
+        counted.insert(sizes.to_vec(), sample.clone());
+        Ok(sample)
+    };
     let mut steps = vec![1; dimensions];
     for dimension in 0..dimensions {
         let (mut tried, mut refused) = (None, None);
@@ -136,6 +161,7 @@ pub fn find<E>(dimensions: usize, mut count: impl FnMut(&[u64]) -> Result<Sample
         match (tried, refused) {
             (Some(step), _) => set(&mut steps, dimension, step),
             (None, Some(error)) => return Err(error),
+            // Nothing fits: the figures that break are told from steps of 1.
             (None, None) => {}
         }
     }
@@ -171,15 +197,11 @@ pub fn find<E>(dimensions: usize, mut count: impl FnMut(&[u64]) -> Result<Sample
         }
     }
     let held_back = samples.len().saturating_sub(fitted);
-    let laws = (0..Figure::ALL.len())
-        .map(|at| {
-            let figure = |sample: &Sample| sample.figures.get(at).copied().flatten();
-            match through(&nodes, &samples, figure) {
-                Some(polynomial) => Law::Exact(polynomial),
-                None => Law::Piecewise(reason(&nodes, &samples, at)),
-            }
-        })
-        .collect();
+    let law = |figure: Figure| match through(&nodes, &samples, |sample| sample.figure(figure)) {
+        Some(polynomial) => Law::Exact(polynomial),
+        None => Law::Piecewise(reason(&nodes, &samples, figure)),
+    };
+    let laws = Figure::ALL.into_iter().map(law).collect();
     Ok(Laws { steps, laws, samples, held_back })
 }
 
@@ -204,8 +226,8 @@ fn alone<E>(
         set(&mut sizes, dimension, size);
         samples.push((vec![size], count(&sizes)?));
     }
-    let figure = |at: usize| move |sample: &Sample| sample.figures.get(at).copied().flatten();
-    Ok(through(&nodes, &samples, figure(0)).is_some() && through(&nodes, &samples, figure(1)).is_some())
+    let follows = |figure: Figure| through(&nodes, &samples, |sample| sample.figure(figure)).is_some();
+    Ok(follows(Figure::Macs) && follows(Figure::Flops))
 }
 
 /// The polynomial through the first samples, if it gives all others as well.
@@ -222,12 +244,11 @@ fn through(
 }
 
 /// Why a figure follows no polynomial.
-fn reason(nodes: &[Nodes], samples: &[(Vec<u64>, Sample)], figure: usize) -> String {
-    let unknown = samples.iter().any(|(_, sample)| sample.figures.get(figure).copied().flatten().is_none());
-    if unknown {
+fn reason(nodes: &[Nodes], samples: &[(Vec<u64>, Sample)], figure: Figure) -> String {
+    if samples.iter().any(|(_, sample)| sample.figure(figure).is_none()) {
         return "a size depends on data, without a bound".to_owned();
     }
-    if Figure::ALL.get(figure) == Some(&Figure::PeakBytes) {
+    if figure == Figure::PeakBytes {
         return "it is the largest of several, and which one is largest changes".to_owned();
     }
     let operators: BTreeSet<&String> =

@@ -59,17 +59,20 @@ impl Nodes {
     }
 }
 
+/// Every combination of one entry of each list, the last changing fastest.
+pub fn combinations<T: Copy>(lists: impl IntoIterator<Item = Vec<T>>) -> Vec<Vec<T>> {
+    lists.into_iter().fold(vec![vec![]], |starts: Vec<Vec<T>>, list| {
+        let longer = |start: &Vec<T>| -> Vec<Vec<T>> {
+            list.iter().map(|entry| [start.as_slice(), &[*entry]].concat()).collect()
+        };
+        starts.iter().flat_map(longer).collect()
+    })
+}
+
 /// Every combination of sizes, the last dimension changing fastest.
 #[must_use]
 pub fn grid(nodes: &[Nodes]) -> Vec<Vec<u64>> {
-    nodes.iter().fold(vec![vec![]], |grid: Vec<Vec<u64>>, nodes| {
-        let sizes = nodes.sizes();
-        let longer = |start: &Vec<u64>| {
-            let start = start.clone();
-            sizes.clone().into_iter().map(move |size| [start.as_slice(), &[size]].concat())
-        };
-        grid.iter().flat_map(longer).collect()
-    })
+    combinations(nodes.iter().map(|nodes| nodes.sizes()))
 }
 
 /// A polynomial: numerators of its terms over one denominator.
@@ -106,21 +109,11 @@ pub fn interpolate(nodes: &[Nodes], values: &[u64]) -> Option<Polynomial> {
         }
         cells = next;
     }
-    let powers = grid_of_powers(nodes);
+    let powers = combinations(nodes.iter().map(|nodes| (0..=nodes.degree).collect()));
     let mut terms: Vec<(Vec<usize>, i128)> =
         powers.into_iter().zip(cells).filter(|(_, numerator)| *numerator != 0).collect();
     terms.sort_by_key(|(powers, _)| std::cmp::Reverse((powers.iter().sum::<usize>(), powers.clone())));
     Some(Polynomial { terms, denominator })
-}
-
-fn grid_of_powers(nodes: &[Nodes]) -> Vec<Vec<usize>> {
-    nodes.iter().fold(vec![vec![]], |grid: Vec<Vec<usize>>, nodes| {
-        let longer = |start: &Vec<usize>| {
-            let start = start.clone();
-            (0..=nodes.degree).map(move |power| [start.as_slice(), &[power]].concat())
-        };
-        grid.iter().flat_map(longer).collect()
-    })
 }
 
 impl Polynomial {
