@@ -274,6 +274,43 @@ fn quiet_keeps_stderr_and_notes_empty() {
     assert!(folder.stdout(&["m.onnx"]).contains("note: weights.bin is not there"));
 }
 
+/// 144 outputs of 27 taps and 10 of 144, with a bias each, and 144 comparisons.
+#[test]
+fn the_totals_of_other_tools_are_told_and_explained() {
+    let folder = Folder::new("peers");
+    folder.with("m.onnx", &classifier());
+    folder.with("mystery.onnx", &mystery());
+    let total = |tool: &str| {
+        let csv = folder.stdout(&["m.onnx", "--format", "csv", "--fields", &format!("macs,{tool}")]);
+        csv.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse::<u64>().unwrap()).sum::<u64>()
+    };
+    for (tool, expected) in [("onnx-tool", 5626), ("fvcore", 5328), ("torch", 10656), ("ptflops", 5626)] {
+        assert_eq!(total(tool), expected, "{tool}");
+    }
+    let csv = folder.stdout(&["m.onnx", "--reconcile", "onnx-tool", "--format", "csv"]);
+    let rows: Vec<&str> = csv.lines().collect();
+    assert_eq!(rows[0], "op,layers,ours,theirs,difference,formula");
+    assert_eq!(rows[2..], ["Relu,1,0,144,144,E", "Gemm,1,1440,1450,10,E·K + E with 3 inputs"], "{csv}");
+    assert!(folder.stdout(&["m.onnx", "--convention", "onnx-tool"]).contains("onnx-tool counts 5.63 k MACs"));
+    assert!(folder.stdout(&["mystery.onnx", "--reconcile", "torch"]).contains("com.example.Whirl"));
+    let refused = folder.run(&["m.onnx", "--convention", "torch", "--json"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+}
+
+#[test]
+fn every_operator_is_explained() {
+    let folder = Folder::new("explain");
+    let text = folder.stdout(&["explain", "convtranspose"]);
+    assert!(text.contains("I·(M/group)·k MACs") && text.contains("onnx__ConvTranspose.html"), "{text}");
+    assert!(folder.stdout(&["explain", "ai.onnx.Gelu"]).contains("1 trans and 4 alu an output"));
+    let both: serde_json::Value =
+        serde_json::from_str(&folder.stdout(&["explain", "Gelu", "--json"])).unwrap();
+    assert_eq!(both.as_array().map(Vec::len), Some(2), "one of each domain");
+    let unknown = folder.run(&["explain", "Conx"]);
+    assert!(stderr(&unknown).contains("did you mean Conv?"), "{}", stderr(&unknown));
+    assert_eq!(unknown.status.code(), Some(2));
+}
+
 #[test]
 fn a_stripped_model_costs_the_same() {
     let folder = Folder::new("strip");

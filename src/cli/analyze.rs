@@ -14,7 +14,7 @@ use super::pictures::{self, Pictures};
 use super::shapes::{self, CountError, Shapes};
 use super::targets::Targets;
 use super::{Export, Format, Global, Status};
-use crate::cost::{self, By, Convention, ModelCost};
+use crate::cost::{self, By, Convention, ModelCost, Peer};
 use crate::device::Device;
 use crate::graph::{Origin, Trips, TypedGraph};
 use crate::onnx;
@@ -24,7 +24,7 @@ use crate::report::failure::{FailedModel, Failure, Problem};
 use crate::report::fields::{self, FIELDS, Field};
 use crate::report::rows::{self, Selection};
 use crate::report::screen::{self, Detail, Layout};
-use crate::report::{NoEstimate, Subject, analysis, csv, json};
+use crate::report::{NoEstimate, Subject, analysis, csv, json, markdown, reconcile, table, text};
 
 /// Rows of a table where no other number is asked for.
 const TOP: usize = 10;
@@ -62,6 +62,10 @@ pub struct Options {
     /// What the headline counts
     #[arg(long, value_name = "NAME", default_value = "flops", help_heading = "Layers")]
     convention: Weighing,
+    /// Explain line by line how the total of another tool differs from ours: onnx-tool, fvcore, torch, tract, ptflops
+    #[arg(long, value_name = "TOOL", value_parser = peer_parser(), hide_possible_values = true)]
+    #[arg(help_heading = "Layers", conflicts_with_all = ["all", "top", "sort", "by", "fields", "convention"])]
+    reconcile: Option<Peer>,
     #[command(flatten)]
     pictures: pictures::Options,
 }
@@ -84,10 +88,20 @@ enum Grouping {
 enum Weighing {
     /// Every floating-point operation: 2·macs + alu + div + trans
     Flops,
-    /// Multiply-accumulates of contractions, as papers and fvcore print them
+    /// Multiply-accumulates of contractions, as papers print them
     Macs,
-    /// 2·macs, as PyTorch's flop counter and onnxsim print them
+    /// 2·macs, as onnxsim prints them
     Contraction,
+    /// As onnx-tool counts: nearly everything, priced in MACs
+    OnnxTool,
+    /// As fvcore counts: contractions, normalisations and interpolation
+    Fvcore,
+    /// As PyTorch's FlopCounterMode counts: two FLOPs a MAC of contractions
+    Torch,
+    /// As tract counts: fused multiply-adds
+    Tract,
+    /// As ptflops counts: modules, biases and activations included
+    Ptflops,
 }
 
 /// A model that was counted, with what it borrows from.
@@ -119,6 +133,14 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         return Err(Refusal::usage("--fields chooses columns, and JSON has none")
             .hint("take --format csv, or pick keys with jq")
             .into());
+    }
+    let convention = options.convention.into();
+    if let (Convention::Peer(peer), Format::Json | Format::Jsonl) = (convention, format)
+        && options.reconcile.is_none()
+    {
+        let message = format!("--convention {} chooses a column, and JSON has none", peer.name());
+        let hint = format!("take --format csv, or --reconcile {} for JSON", peer.name());
+        return Err(Refusal::usage(message).hint(hint).into());
     }
     let targets = options.estimates.targets()?;
     if !global.quiet {
@@ -257,6 +279,9 @@ impl Writer<'_> {
             return Ok(());
         }
         self.separate()?;
+        if let Some(peer) = self.options.reconcile {
+            return self.reconciled(subject, peer);
+        }
         match self.format {
             Format::Json => self.json(&analysis::of(subject))?,
             Format::Jsonl => json::write(&analysis::of(subject), json::Layout::Line, &mut self.out)?,
@@ -266,6 +291,31 @@ impl Writer<'_> {
         let plots = self.pictures.model(subject, &targets.devices, self.out.width, coloured)?;
         if self.format == Format::Table {
             self.out.write_all(plots.as_bytes())?;
+        }
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Writes how the total of another tool comes about.
+    fn reconciled(&mut self, subject: &Subject, peer: Peer) -> anyhow::Result<()> {
+        let grid = reconcile::grid(subject, peer);
+        match self.format {
+            Format::Json => self.json(&json::rows(&grid))?,
+            Format::Jsonl => json::write(&json::rows(&grid), json::Layout::Line, &mut self.out)?,
+            Format::Csv => csv::write(&grid, self.written == 0, &mut self.out)?,
+            Format::Md => self.out.write_all(markdown::table(&grid).as_bytes())?,
+            Format::Table => {
+                let strong = self.out.style.strong;
+                let name = text::visible(subject.path);
+                writeln!(
+                    self.out,
+                    "{strong}{name}{strong:#}  as {} counts, in {}\n",
+                    peer.name(),
+                    peer.unit()
+                )?;
+                let table = table::render(&grid, self.out.width, 2, &self.out.style);
+                self.out.write_all(table.as_bytes())?;
+            }
         }
         self.written += 1;
         Ok(())
@@ -378,6 +428,13 @@ fn field_parser() -> impl TypedValueParser<Value = &'static Field> {
         .try_map(|key| fields::find(&key).ok_or_else(|| format!("no field is called \"{key}\"")))
 }
 
+fn peer_parser() -> impl TypedValueParser<Value = Peer> {
+    PossibleValuesParser::new(Peer::ALL.map(Peer::name)).try_map(|name| {
+        let peer = Peer::ALL.into_iter().find(|peer| peer.name() == name);
+        peer.ok_or_else(|| format!("no tool is called \"{name}\""))
+    })
+}
+
 impl From<Grouping> for Option<By> {
     fn from(grouping: Grouping) -> Self {
         match grouping {
@@ -395,6 +452,11 @@ impl From<Weighing> for Convention {
             Weighing::Flops => Self::Flops,
             Weighing::Macs => Self::Macs,
             Weighing::Contraction => Self::Contraction,
+            Weighing::OnnxTool => Self::Peer(Peer::OnnxTool),
+            Weighing::Fvcore => Self::Peer(Peer::Fvcore),
+            Weighing::Torch => Self::Peer(Peer::Torch),
+            Weighing::Tract => Self::Peer(Peer::Tract),
+            Weighing::Ptflops => Self::Peer(Peer::Ptflops),
         }
     }
 }

@@ -8,6 +8,7 @@ mod devices;
 mod diff;
 mod error;
 mod estimates;
+mod explain;
 mod generate;
 mod interrupt;
 mod law;
@@ -72,6 +73,8 @@ enum Command {
     Devices(devices::Options),
     /// Compare two models, or a model with its earlier analysis
     Diff(diff::Options),
+    /// Tell how an operator is counted, from which source, and how other tools count it
+    Explain(explain::Options),
     /// Find what a model costs as a polynomial of its open dimensions
     Law(law::Options),
     /// List every operator, and what is known of it
@@ -273,6 +276,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
         Some(Command::Devices(options)) => devices::run(&options, global),
         Some(Command::Merge(options)) => merge::run(&options, global),
         Some(Command::Diff(options)) => diff::run(&options, global),
+        Some(Command::Explain(options)) => explain::run(&options, global),
         Some(Command::Law(options)) => law::run(&options, global),
         Some(Command::Ops(options)) => ops::run(&options, global),
         Some(Command::Report(options)) => report::run(&options, global),

@@ -25,18 +25,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     };
     if !OPERATORS.iter().any(|operator| is_wanted(&operator)) {
         let name = options.name.as_deref().unwrap_or_default();
-        let near = OPERATORS
-            .iter()
-            .map(|operator| {
-                (strsim::damerau_levenshtein(&operator.name.to_lowercase(), &wanted), operator.name)
-            })
-            .min()
-            .filter(|(distance, near)| *distance <= near.len() / 2);
-        let hint = match near {
-            Some((_, near)) => format!("did you mean {near}? `ergometer ops` lists all of them"),
-            None => "`ergometer ops` lists all of them".to_owned(),
-        };
-        return Err(Refusal::usage(format!("no operator is called \"{name}\"")).hint(hint).into());
+        return Err(Refusal::usage(format!("no operator is called \"{name}\"")).hint(near(&wanted)).into());
     }
     let grid = Grid {
         columns: vec![
@@ -62,7 +51,21 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-fn domain(operator: &Operator) -> &'static str {
+/// What to try instead of a name, in lower case, that no operator has.
+pub fn near(wanted: &str) -> String {
+    let near = OPERATORS
+        .iter()
+        .map(|operator| (strsim::damerau_levenshtein(&operator.name.to_lowercase(), wanted), operator.name))
+        .min()
+        .filter(|(distance, near)| *distance <= near.len() / 2);
+    match near {
+        Some((_, near)) => format!("did you mean {near}? `ergometer ops` lists all of them"),
+        None => "`ergometer ops` lists all of them".to_owned(),
+    }
+}
+
+/// The domain of an operator as people write it.
+pub fn domain(operator: &Operator) -> &'static str {
     if operator.domain.is_empty() { "ai.onnx" } else { operator.domain }
 }
 

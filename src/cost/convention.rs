@@ -1,5 +1,6 @@
 //! One number from the vector of counters: the same work, weighted as different people do.
 
+use super::Peer;
 use crate::ops::Counts;
 
 /// How a headline weighs the counters.
@@ -8,30 +9,22 @@ pub enum Convention {
     /// `2·macs + alu + div + trans`: every floating-point operation. Ours.
     #[default]
     Flops,
-    /// `macs`: multiply-accumulates of contractions, as papers and fvcore print them.
+    /// `macs`: multiply-accumulates of contractions, as papers print them.
     Macs,
-    /// `2·macs`: FLOPs of contractions alone, as PyTorch's flop counter and onnxsim print them.
+    /// `2·macs`: FLOPs of contractions alone, as onnxsim prints them.
     Contraction,
+    /// As another tool counts, operator by operator: see [`Peer::work`].
+    Peer(Peer),
 }
 
-impl Convention {
-    /// The work of a vector by this convention; the largest number where it does not fit in 64 bits.
-    pub fn weigh(self, counts: &Counts) -> u64 {
-        match self {
-            Self::Flops => counts.flops().unwrap_or(u64::MAX),
-            Self::Macs => counts.macs,
-            Self::Contraction => counts.macs.saturating_mul(2),
-        }
-    }
+/// The work of a vector as `2·macs + alu + div + trans`; the largest number where it does not fit in 64 bits.
+pub fn flops(counts: &Counts) -> u64 {
+    counts.flops().unwrap_or(u64::MAX)
+}
 
-    /// What the number is called.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Flops => "FLOPs",
-            Self::Macs => "MACs",
-            Self::Contraction => "2·MACs",
-        }
-    }
+/// The work of a vector as `2·macs`, likewise.
+pub fn contraction(counts: &Counts) -> u64 {
+    counts.macs.saturating_mul(2)
 }
 
 #[cfg(test)]
@@ -42,9 +35,8 @@ mod tests {
     #[test]
     fn conventions_weigh_one_vector_differently() {
         let counts = Counts { alu: 5, div: 7, trans: 11, int: 13, ..Counts::macs(100, Float32, Float32) };
-        assert_eq!(Convention::Flops.weigh(&counts), 223);
-        assert_eq!(Convention::Macs.weigh(&counts), 100);
-        assert_eq!(Convention::Contraction.weigh(&counts), 200);
-        assert_eq!(Convention::Contraction.weigh(&Counts { macs: u64::MAX, ..counts }), u64::MAX);
+        assert_eq!(flops(&counts), 223);
+        assert_eq!(contraction(&counts), 200);
+        assert_eq!(contraction(&Counts { macs: u64::MAX, ..counts }), u64::MAX);
     }
 }

@@ -8,6 +8,7 @@ mod edges;
 mod known_name;
 mod liveness;
 mod params;
+pub mod peers;
 mod rollup;
 
 use std::collections::{BTreeMap, HashSet};
@@ -19,10 +20,11 @@ use crate::ops::{Bytes, Confidence, Costed, Counts, Moved, Node, OpError, Operat
 use crate::tensor::{ElementType, Type};
 
 pub use crate::ops::form::{self, Form};
-pub use convention::Convention;
+pub use convention::{Convention, contraction, flops};
 pub use edges::Edges;
 pub use known_name::KnownName;
 pub use params::Params;
+pub use peers::Peer;
 pub use rollup::{By, Group, operator_name, roll_up, sum};
 
 /// What one node costs, all its turns together.

@@ -78,6 +78,8 @@ pub use node::{Attribute, Attributes, Node, OpError, Operand};
 pub use table::{OPERATORS, find};
 pub use work::{Bytes, Confidence, Counts, Moved};
 
+use std::borrow::Cow;
+
 use crate::tensor::{Elements, Type};
 
 /// One operator: what the table says of it.
@@ -152,8 +154,34 @@ pub enum Work {
     PerOutput(Counts),
     /// So many for each element of the first input.
     PerInput(Counts),
-    /// By a formula over operands and output types.
-    Formula(fn(&Node, &[Type]) -> Result<Counts, OpError>),
+    /// By a formula over operands and output types, and what it says in words: see [`Work::formula`].
+    Formula(fn(&Node, &[Type]) -> Result<Counts, OpError>, &'static str),
+}
+
+impl Work {
+    /// The formula in words. E stands for the elements of the first output, I for those of the first input, and the
+    /// kinds of work are those of [`Counts`].
+    #[must_use]
+    pub fn formula(&self) -> Cow<'static, str> {
+        let each = |counts: &Counts, of: &str| {
+            let kinds = [
+                (counts.alu, "alu"),
+                (counts.div, "div"),
+                (counts.trans, "trans"),
+                (counts.int, "int"),
+                (counts.rng, "rng"),
+                (counts.str, "str"),
+            ];
+            let kinds = kinds.iter().filter(|(n, _)| *n > 0).map(|(n, kind)| format!("{n} {kind}"));
+            format!("{} an {of}", kinds.collect::<Vec<_>>().join(", ")).into()
+        };
+        match self {
+            Self::Free => "nothing: it moves or relabels data".into(),
+            Self::PerOutput(counts) => each(counts, "output"),
+            Self::PerInput(counts) => each(counts, "input"),
+            Self::Formula(_, formula) => (*formula).into(),
+        }
+    }
 }
 
 /// The bytes a node moves.
@@ -224,6 +252,6 @@ pub fn counts(rules: &Costed, node: &Node, outputs: &[Type]) -> Result<Counts, O
         Work::Free => Ok(Counts::ZERO),
         Work::PerOutput(each) => each.times(dims::output_count(outputs, 0)?),
         Work::PerInput(each) => each.times(node.count(0)?),
-        Work::Formula(rule) => rule(node, outputs),
+        Work::Formula(rule, _) => rule(node, outputs),
     }
 }

@@ -4,7 +4,7 @@ use super::Subject;
 use super::analysis::{Dtype, confidence};
 use super::grid::{Cell, Column, Fit, Grid};
 use super::rows::{Row, Rows};
-use crate::cost::{By, Convention, operator_name};
+use crate::cost::{self, By, Convention, Peer, operator_name};
 use crate::graph::{TypedNode, ValueId};
 use crate::ops::Confidence;
 use crate::predict;
@@ -40,7 +40,7 @@ pub const FIELDS: &[Field] = &[
     field("name", "layer", Fit::Name, |_, row| Cell::Text(row.name.clone())),
     field("op", "op", Fit::Name, |subject, row| of_node(subject, row, |node| Cell::text(operator_name(node.domain, node.op_type)))),
     field("scope", "scope", Fit::Name, |subject, row| of_node(subject, row, |node| Cell::text(node.scope.clone()))),
-    field("layers", "layers", Fit::Number, |_, row| Cell::Count(row.layers as u64)),
+    field("layers", "layers", Fit::Number, |_, row| Cell::Count(row.members.len() as u64)),
     field("dtype", "type", Fit::Word, |subject, row| of_node(subject, row, |node| dtype(subject, node))),
     field("inputs", "inputs", Fit::Word, |subject, row| of_node(subject, row, |node| shapes(subject, &node.inputs))),
     field("outputs", "outputs", Fit::Word, |subject, row| of_node(subject, row, |node| shapes(subject, &node.outputs))),
@@ -48,8 +48,8 @@ pub const FIELDS: &[Field] = &[
     field("folded", "folded", Fit::Word, |subject, row| of_node(subject, row, |node| Cell::Flag(node.folded))),
     field("confidence", "confidence", Fit::Word, |_, row| Cell::text(confidence(row.cost.counts.confidence))),
     field("macs", "MACs", Fit::Number, |_, row| Cell::Count(row.cost.counts.macs)),
-    field("flops", "FLOPs", Fit::Number, |_, row| Cell::Count(Convention::Flops.weigh(&row.cost.counts))),
-    field("contraction", "2·MACs", Fit::Number, |_, row| Cell::Count(Convention::Contraction.weigh(&row.cost.counts))),
+    field("flops", "FLOPs", Fit::Number, |_, row| Cell::Count(cost::flops(&row.cost.counts))),
+    field("contraction", "2·MACs", Fit::Number, |_, row| Cell::Count(cost::contraction(&row.cost.counts))),
     field("alu", "alu", Fit::Number, |_, row| Cell::Count(row.cost.counts.alu)),
     field("div", "div", Fit::Number, |_, row| Cell::Count(row.cost.counts.div)),
     field("trans", "trans", Fit::Number, |_, row| Cell::Count(row.cost.counts.trans)),
@@ -70,10 +70,14 @@ pub const FIELDS: &[Field] = &[
     field("time_s", "time", Fit::Number, |_, row| Cell::seconds(row.time)),
     field("share", "of time", Fit::Number, share),
     field("bound", "limit", Fit::Word, bound),
+    field("onnx-tool", "onnx-tool", Fit::Number, |subject, row| as_peer(subject, row, Peer::OnnxTool)),
+    field("fvcore", "fvcore", Fit::Number, |subject, row| as_peer(subject, row, Peer::Fvcore)),
+    field("torch", "torch", Fit::Number, |subject, row| as_peer(subject, row, Peer::Torch)),
+    field("tract", "tract", Fit::Number, |subject, row| as_peer(subject, row, Peer::Tract)),
+    field("ptflops", "ptflops", Fit::Number, |subject, row| as_peer(subject, row, Peer::Ptflops)),
 ];
 
-/// The field of that name. `time` is short for `time_s`, `ops` of the convention are `flops`, `macs` and
-/// `contraction`.
+/// The field of that name. `time` is short for `time_s`; conventions are the fields that [`of_convention`] names.
 pub fn find(key: &str) -> Option<&'static Field> {
     let key = if key == "time" { "time_s" } else { key };
     FIELDS.iter().find(|field| field.key == key)
@@ -85,7 +89,14 @@ pub fn of_convention(convention: Convention) -> &'static str {
         Convention::Flops => "flops",
         Convention::Macs => "macs",
         Convention::Contraction => "contraction",
+        Convention::Peer(peer) => peer.name(),
     }
+}
+
+/// What another tool counts of the layers of a row.
+fn as_peer<'a>(subject: &Subject<'a>, row: &Row<'a>, peer: Peer) -> Cell<'a> {
+    let work = |node: &usize| peer.work(subject.graph, subject.cost, *node);
+    Cell::Count(row.members.iter().map(work).fold(0, u64::saturating_add))
 }
 
 /// The fields of a table that nobody asked others of.
@@ -166,7 +177,7 @@ fn share<'a>(subject: &Subject<'a>, row: &Row<'a>) -> Cell<'a> {
 
 /// Where a row of layers stands under the roofline; nowhere without an estimate.
 fn attained(row: &Row) -> Option<predict::Attained> {
-    predict::attained(Convention::Flops.weigh(&row.cost.counts), row.cost.bytes_moved(), row.time?)
+    predict::attained(cost::flops(&row.cost.counts), row.cost.bytes_moved(), row.time?)
 }
 
 fn bound<'a>(subject: &Subject<'a>, row: &Row<'a>) -> Cell<'a> {

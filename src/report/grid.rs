@@ -19,6 +19,8 @@ pub enum Cell<'a> {
     Bytes(u64),
     /// A measured quantity in its base unit, and the symbol of that.
     Quantity(f64, &'static str),
+    /// By how much one count is larger than another.
+    Difference(i128),
     /// A number without a unit: a ratio, a score.
     Plain(f64),
     /// A part of a whole.
@@ -51,6 +53,11 @@ impl<'a> Cell<'a> {
             Self::Number(n) => n.to_string().into(),
             Self::Count(n) => units::count(*n).into(),
             Self::Bytes(n) => units::bytes(*n).into(),
+            Self::Difference(0) => "0".into(),
+            Self::Difference(n) => {
+                let size = units::count(u64::try_from(n.unsigned_abs()).unwrap_or(u64::MAX));
+                format!("{}{size}", if *n < 0 { '-' } else { '+' }).into()
+            }
             Self::Quantity(value, symbol) => units::quantity(*value, symbol).into(),
             Self::Plain(value) => text::plain(*value).into(),
             Self::Share(share) => text::percent(*share).into(),
@@ -67,6 +74,7 @@ impl<'a> Cell<'a> {
             Self::Text(text) => text::visible(text),
             Self::Number(n) => n.to_string().into(),
             Self::Count(n) | Self::Bytes(n) => n.to_string().into(),
+            Self::Difference(n) => n.to_string().into(),
             Self::Quantity(value, _) | Self::Plain(value) | Self::Share(value) => value.to_string().into(),
             Self::Flag(flag) => flag.to_string().into(),
             Self::AtLeast(cell) => cell.raw(),
@@ -80,6 +88,7 @@ impl<'a> Cell<'a> {
             Self::Text(text) => text.as_ref().into(),
             Self::Number(n) => (*n).into(),
             Self::Count(n) | Self::Bytes(n) => (*n).into(),
+            Self::Difference(n) => i64::try_from(*n).map_or(serde_json::Value::Null, Into::into),
             Self::Quantity(value, _) | Self::Plain(value) | Self::Share(value) => (*value).into(),
             Self::Flag(flag) => (*flag).into(),
             Self::AtLeast(cell) => cell.json(),
@@ -98,6 +107,7 @@ impl<'a> Cell<'a> {
                 Self::Quantity(a, _) | Self::Plain(a) | Self::Share(a),
                 Self::Quantity(b, _) | Self::Plain(b) | Self::Share(b),
             ) => b.total_cmp(a),
+            (Self::Difference(a), Self::Difference(b)) => b.unsigned_abs().cmp(&a.unsigned_abs()),
             (Self::Flag(a), Self::Flag(b)) => b.cmp(a),
             (Self::Nothing, Self::Nothing) => Ordering::Equal,
             (Self::Nothing, _) => Ordering::Greater,
@@ -164,6 +174,8 @@ mod tests {
             (Cell::Share(0.061), "6.1 %", "0.061"),
             (Cell::Plain(0.125), "0.125", "0.125"),
             (Cell::Number(12_345), "12345", "12345"),
+            (Cell::Difference(-1_500_000), "-1.50 M", "-1500000"),
+            (Cell::Difference(0), "0", "0"),
             (Cell::Nothing, "", ""),
             (Cell::Unknown, "?", ""),
             (Cell::AtLeast(Box::new(Cell::Count(1_000))), "≥ 1.00 k", "1000"),

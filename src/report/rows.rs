@@ -15,8 +15,8 @@ pub struct Row<'a> {
     pub name: Cow<'a, str>,
     /// Place of the layer in the file, or of the group's first one; counted from 0.
     pub order: usize,
-    /// How many layers.
-    pub layers: usize,
+    /// Places of its layers in [`crate::graph::TypedGraph::nodes`].
+    pub members: Vec<usize>,
     /// Place of the layer in [`crate::graph::TypedGraph::nodes`], if the row is one layer.
     pub node: Option<usize>,
     /// Cost.
@@ -75,9 +75,9 @@ pub fn select<'a>(subject: &Subject<'a>, selection: &Selection) -> Result<Rows<'
     let total = Row {
         name: "total".into(),
         order: 0,
-        layers: all.len(),
         node: None,
         time: time(subject, &all),
+        members: all,
         cost: Cow::Owned(all_costs),
     };
     Ok(Rows { shown: rows, rest, total })
@@ -89,7 +89,7 @@ fn layers<'a>(subject: &Subject<'a>) -> Vec<Row<'a>> {
         .map(|(index, (_, cost))| Row {
             name: subject.graph.layer_name(index).into(),
             order: index,
-            layers: 1,
+            members: vec![index],
             node: Some(index),
             cost: Cow::Borrowed(cost),
             time: time(subject, &[index]),
@@ -104,9 +104,9 @@ fn groups<'a>(subject: &Subject<'a>, by: By) -> Result<Vec<Row<'a>>, CostError> 
         .map(|group| Row {
             name: if group.key.is_empty() { "(top)".into() } else { group.key.into() },
             order: group.layers.first().copied().unwrap_or(0),
-            layers: group.layers.len(),
             node: None,
             time: time(subject, &group.layers),
+            members: group.layers,
             cost: Cow::Owned(group.cost),
         })
         .collect())
@@ -117,7 +117,7 @@ fn summed<'a>(subject: &Subject<'a>, rows: &[Row<'a>]) -> Result<Row<'a>, CostEr
     Ok(Row {
         name: format!("… {} more", rows.len()).into(),
         order: rows.iter().map(|row| row.order).min().unwrap_or(0),
-        layers: rows.iter().map(|row| row.layers).sum(),
+        members: rows.iter().flat_map(|row| row.members.iter().copied()).collect(),
         node: None,
         time: (!subject.predictions.is_empty()).then(|| rows.iter().filter_map(|row| row.time).sum()),
         cost: Cow::Owned(cost::sum(rows.iter().map(|row| row.cost.as_ref()))?),

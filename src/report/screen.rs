@@ -8,7 +8,7 @@ use super::grid::Grid;
 use super::style::Style;
 use super::text::{self, plural, visible, width};
 use super::{Devices, Subject, markdown, table};
-use crate::cost::{Convention, operator_name};
+use crate::cost::{Convention, contraction, operator_name};
 use crate::device::Catalogue;
 use crate::graph::Origin;
 use crate::onnx::Presence;
@@ -244,8 +244,20 @@ pub fn model_facts(subject: &Subject, convention: Convention) -> Vec<Fact> {
         (false, true) => "~ ",
     };
     let flops = match convention {
-        Convention::Contraction => format!("{} (2·MAC)", counted(convention.weigh(&totals.counts), "FLOP")),
+        Convention::Contraction => format!("{} (2·MAC)", counted(contraction(&totals.counts), "FLOP")),
         Convention::Flops | Convention::Macs => counted(totals.flops, "FLOP"),
+        Convention::Peer(peer) => {
+            let nodes = 0..subject.graph.nodes.len();
+            let work = nodes.map(|node| peer.work(subject.graph, subject.cost, node));
+            let work = work.fold(0, u64::saturating_add);
+            format!(
+                "{}; {} counts {} {}",
+                counted(totals.flops, "FLOP"),
+                peer.name(),
+                count(work),
+                peer.unit()
+            )
+        }
     };
     let types: Vec<String> = match totals.macs_by_type.len() {
         0 => vec![],

@@ -61,7 +61,7 @@ pub fn of<'a>(subject: &Subject<'a>) -> Analysis<'a> {
                 })
             },
             bounded_flops: cost.totals.bounded_flops,
-            folded_flops: cost::Convention::Flops.weigh(&cost.totals.folded),
+            folded_flops: cost::flops(&cost.totals.folded),
             peak_activation_bytes: cost.totals.peak_activation_bytes,
             complete: cost.totals.complete,
             nodes: cost.totals.nodes,
@@ -125,7 +125,7 @@ fn figures(cost: &LayerCost) -> Figures {
     Figures {
         macs: counts.macs,
         macs_by_type: cost::macs_by_type(&counts).into_iter().collect(),
-        flops: cost::Convention::Flops.weigh(&counts),
+        flops: cost::flops(&counts),
         alu: counts.alu,
         div: counts.div,
         trans: counts.trans,

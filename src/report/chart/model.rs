@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Bar, Bars, Chart, Dot, Interval, Intervals, Roof, Tile, Treemap};
 use super::{bars, intervals, roofline, treemap};
-use crate::cost::{By, Convention, CostError, operator_name};
+use crate::cost::{By, CostError, flops, operator_name};
 use crate::device::Device;
 use crate::predict::{Prediction, attained};
 use crate::report::Subject;
@@ -128,7 +128,7 @@ fn under_the_roof(
             let layer = row.node?;
             let node = subject.graph.nodes.get(layer)?;
             let time = row.time?;
-            let at = attained(Convention::Flops.weigh(&row.cost.counts), row.cost.bytes_moved(), time)?;
+            let at = attained(flops(&row.cost.counts), row.cost.bytes_moved(), time)?;
             let op = operator_name(node.domain, node.op_type);
             Some(Dot {
                 name: row.name.clone().into_owned(),
@@ -186,12 +186,12 @@ fn unit(subject: &Subject) -> &'static str {
 fn amount(subject: &Subject, row: &Row) -> f64 {
     match (timed(subject), row.time) {
         (true, time) => time.map_or(0.0, |time| time.0),
-        (false, _) => Convention::Flops.weigh(&row.cost.counts) as f64,
+        (false, _) => flops(&row.cost.counts) as f64,
     }
 }
 
 fn bar(subject: &Subject, row: &Row, series: Option<usize>) -> Bar {
-    let flops = Convention::Flops.weigh(&row.cost.counts);
+    let flops = flops(&row.cost.counts);
     let whole = subject.predictions.first().map(|prediction| prediction.latency.value);
     let (amount, shown) = match (row.time, whole) {
         (Some(time), Some(whole)) if whole.0 > 0.0 => {

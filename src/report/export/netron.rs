@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::cost::{Convention, LayerCost};
+use crate::cost::{LayerCost, flops};
 use crate::report::Subject;
 
 /// What is attached.
@@ -59,13 +59,7 @@ struct Sum {
 const FIGURES: [&str; 5] = ["flops", "macs", "params", "bytes", "runs"];
 
 fn figures(cost: &LayerCost) -> [u64; 5] {
-    [
-        Convention::Flops.weigh(&cost.counts),
-        cost.counts.macs,
-        cost.params.elements,
-        cost.bytes_moved(),
-        cost.repeat,
-    ]
+    [flops(&cost.counts), cost.counts.macs, cost.params.elements, cost.bytes_moved(), cost.repeat]
 }
 
 /// The attachment of a model. Netron finds nodes by their names, so that nodes without one are left out.
