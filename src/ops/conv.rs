@@ -116,6 +116,30 @@ pub fn conv_transpose_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpEr
     contraction(node, PLAIN, each)?.plus(bias(node, 2, dims::output_count(outputs, 0)?)?)
 }
 
+/// As [`conv_transpose`], with the padding in input 2: first what is cut in front along each axis, then behind.
+///
+/// Source: ONNX Runtime `ConvTransposeWithDynamicPads`, com.microsoft version 1.
+pub fn padded_transpose(node: &Node) -> Result<Vec<Type>, OpError> {
+    let mut shape = Operands::of(node, PLAIN)?.transposed(node)?;
+    let axes = shape.len().saturating_sub(2);
+    let pads = node.ints(2);
+    for (axis, size) in shape.iter_mut().skip(2).enumerate().filter(|_| node.has_input(2)) {
+        let cut =
+            pads.as_ref().and_then(|pads| pads.get(axis)?.checked_add(*pads.get(axis.checked_add(axes)?)?));
+        *size = match cut.map(u64::try_from) {
+            Some(Ok(cut)) => size.map(|size| size.checked_sub(cut)),
+            Some(Err(_)) => return Err(OpError::Mismatch("the pads are negative".into())),
+            None => size.bound().map_or(Dim::Unknown, Dim::AtMost),
+        };
+    }
+    Ok(one(node.element(0)?, shape))
+}
+
+/// As [`conv_transpose_work`], the bias in input 3.
+pub fn padded_transpose_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    contraction(node, PLAIN, node.count(0)?)?.plus(bias(node, 3, dims::output_count(outputs, 0)?)?)
+}
+
 /// As Conv, to int32.
 ///
 /// Source: ONNX `ConvInteger`, opset 10.
@@ -335,9 +359,9 @@ fn bias(node: &Node, input: usize, each: u64) -> Result<Counts, OpError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Case, op};
+    use super::super::testing::{Case, microsoft, op};
     use super::*;
-    use crate::tensor::ElementType::{Float16, Float32, Int8, Int32, Uint8};
+    use crate::tensor::ElementType::{Float16, Float32, Int8, Int32, Int64, Uint8};
 
     #[test]
     fn a_convolution_costs_each_weight_once_an_output() {
@@ -432,7 +456,7 @@ mod tests {
         let known = case.ints(&[6, 7]).ints(&[2, 3]);
         assert_eq!(known.shape(), "1×2×6×7");
         assert_eq!(known.counts(), Counts::alu(12 * 25));
-        let unknown = op("Col2Im", 18).f32(&[1, 12, 25]).input(ElementType::Int64, &[2]).ints(&[2, 3]);
+        let unknown = op("Col2Im", 18).f32(&[1, 12, 25]).input(Int64, &[2]).ints(&[2, 3]);
         assert_eq!(unknown.shape(), "1×2×?×?");
     }
 
@@ -468,5 +492,24 @@ mod tests {
         ] {
             assert_eq!(case.types().unwrap_err().to_string(), expected);
         }
+    }
+
+    #[test]
+    fn pads_may_be_an_input() {
+        let case = |pads: Option<[i64; 4]>| {
+            let case = microsoft("ConvTransposeWithDynamicPads")
+                .f32(&[1, 4, 5, 5])
+                .f32(&[4, 2, 3, 3])
+                .attr("strides", &[2, 2]);
+            match pads {
+                Some(pads) => case.ints(&pads),
+                None => case.input(Int64, &[4]),
+            }
+        };
+        // 2·(5 − 1) + 3 = 11 without pads.
+        assert_eq!(case(Some([1, 0, 1, 2])).shape(), "1×2×9×9");
+        assert_eq!(case(None).shape(), "1×2×≤11×≤11");
+        assert_eq!(case(Some([0; 4])).counts().macs, 4 * 25 * 2 * 9);
+        assert!(case(Some([-1; 4])).types().is_err());
     }
 }

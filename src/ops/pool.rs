@@ -235,6 +235,11 @@ pub fn roi_align_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> 
     work(product(&points)?).map(Counts::at_most)
 }
 
+/// As `MaxPool`; its mask (input 1) is data, and may leave elements out.
+pub fn masked_pool_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    max_pool_work(node, outputs).map(Counts::at_most)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Case, op};

@@ -313,9 +313,29 @@ pub fn image_decoder_work(_: &Node, _: &[Type]) -> Result<Counts, OpError> {
     Err(OpError::UnknownSize("a decoded image"))
 }
 
+/// Of `X [N, C, H, W]`, a crop of the size in input 3 for each region `[R, 4]` (input 1): `[R, C, height, width]`.
+///
+/// Source: ONNX Runtime `CropAndResize`, com.microsoft version 1.
+pub fn crops(node: &Node) -> Result<Vec<Type>, OpError> {
+    let [_, channels, _, _] = node.dims(0)?;
+    let [regions, _] = node.dims(1)?;
+    let side =
+        |at: usize| node.elements(3).and_then(|size| size.get(at)).map_or(Dim::Unknown, |size| size.dim());
+    let shape = vec![regions, channels, side(0), side(1)];
+    Ok(vec![TensorType::new(node.element(0)?, shape).into()])
+}
+
+/// Two operations for each of four neighbours of an output; the nearest one is moved.
+pub fn crops_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    match node.str_or("mode", "bilinear")? {
+        "nearest" => Ok(Counts::ZERO),
+        _ => Ok(Counts::alu(8).times(dims::output_count(outputs, 0)?)?.by_formula()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Case, op};
+    use super::super::testing::{Case, microsoft, op};
     use super::*;
     use crate::tensor::ElementType::{Float32, Int64, Uint8};
 
@@ -457,5 +477,11 @@ mod tests {
         for (case, expected) in errors {
             assert_eq!(case.types().unwrap_err().to_string(), expected);
         }
+    }
+
+    #[test]
+    fn crops_are_as_large_as_asked_for() {
+        let case = microsoft("CropAndResize").f32(&[2, 3, 20, 20]).f32(&[5, 4]).f32(&[5]).ints(&[7, 8]);
+        assert_eq!((case.shape(), case.counts().alu), ("5×3×7×8".into(), 8 * 5 * 3 * 56));
     }
 }

@@ -4,7 +4,7 @@
 
 use super::dims::{count, product};
 use super::form::{self, Form};
-use super::{Attribute, Counts, Node, OpError, elementwise};
+use super::{Attribute, Counts, Node, OpError, elementwise, norm};
 use crate::tensor::{Dim, ElementType, TensorType, Type};
 
 /// The sizes of a layer, in the letters of the ONNX page.
@@ -251,6 +251,42 @@ pub fn quantized_lstm(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
         .plus(products)
 }
 
+/// The layer of `AttnLSTM`: its gates read the attention along with the input, as wide as `W` (input 1) says.
+fn attentive(node: &Node) -> Result<Layer, OpError> {
+    let [_, _, width] = node.dims(1)?;
+    Ok(Layer { input: width, ..Layer::of(node, HIDDEN_LAST)? })
+}
+
+/// An LSTM, whose state asks a memory `M [B, T, depth]` (input 11) at each step: the query layer (input 8), a hyperbolic
+/// tangent and a product with `V` (input 10) for each place, a softmax, and the context; the memory layer (input 9) once;
+/// and the attention layer (input 13), where there is one.
+///
+/// Source: ONNX Runtime `AttnLSTM`, com.microsoft version 1.
+pub fn attentive_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let layer = attentive(node)?;
+    let factors = (node.element(0)?, node.element(1)?);
+    let lstm = lstm_work(node, &layer, factors)?;
+    if !node.has_input(11) {
+        return Ok(lstm);
+    }
+    let ([batch, places, depth], [_, hidden, size]) = (node.dims(11)?, node.dims(8)?);
+    let (steps, _) = layer.tokens(node)?;
+    let turns = product(&[layer.directions, steps])?;
+    let scores = product(&[turns, count(&[places], "the memory")?])?;
+    let (hidden, size) = (count(&[hidden], "the query layer")?, count(&[size], "the query layer")?);
+    let depth = count(&[depth], "the memory")?;
+    let keys = product(&[layer.directions, count(&[batch, places], "the memory")?, depth, size])?;
+    let mut macs =
+        vec![product(&[turns, hidden, size])?, product(&[scores, size])?, product(&[scores, depth])?, keys];
+    if node.has_input(13) {
+        let [_, inner, outer] = node.dims(13)?;
+        macs.push(product(&[turns, count(&[inner, outer], "the attention layer")?])?);
+    }
+    let macs = macs.iter().try_fold(0u64, |sum, macs| sum.checked_add(*macs)).ok_or(OpError::Overflow)?;
+    let tangents = Counts { alu: 1, trans: 1, ..Counts::ZERO }.times(product(&[scores, size])?)?;
+    lstm.plus(Counts::macs(macs, factors.0, factors.1))?.plus(tangents)?.plus(norm::SOFTMAX.times(scores)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Case, microsoft, op};
@@ -354,5 +390,26 @@ mod tests {
             (counts.alu, counts.int),
             (layer("LSTM", 4, 1).counts().alu + 10 * (7 * 4 + 32), 10 * 7 * 2)
         );
+    }
+
+    #[test]
+    fn a_memory_is_asked_at_each_step() {
+        // Seven steps of two sequences of 6, an attention of 5 along with them; 3 hidden units, eight places of depth 5.
+        let case = microsoft("AttnLSTM")
+            .f32(&[7, 2, 6])
+            .f32(&[1, 12, 11])
+            .f32(&[1, 12, 3])
+            .none()
+            .none()
+            .none()
+            .none()
+            .none()
+            .f32(&[1, 3, 4])
+            .f32(&[1, 5, 4])
+            .f32(&[1, 4])
+            .f32(&[2, 8, 5]);
+        assert_eq!(case.shapes(), ["7×1×2×3", "1×2×3", "1×2×3"]);
+        let attention = 14 * (3 * 4 + 8 * 4 + 8 * 5) + 2 * 8 * 5 * 4;
+        assert_eq!(case.counts().macs, 14 * 4 * 3 * (11 + 3) + attention);
     }
 }

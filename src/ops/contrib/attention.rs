@@ -228,11 +228,129 @@ pub fn longformer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     projections(node, 1)?.times(2)?.plus(attention::core(&sizes, (element, element), 1)?).map(Counts::at_most)
 }
 
+/// Where `DecoderAttention` finds its keys, which two flags decide: those of the encoder, of the queries, of the cache.
+struct Decoded {
+    /// Keys that queries meet.
+    keys: Dim,
+    /// Tokens that keys and values are projected of.
+    projected: Dim,
+    /// Whether the flags are known.
+    settled: bool,
+}
+
+fn decoded(node: &Node) -> Result<Decoded, OpError> {
+    let ([queries, ..], [encoded, ..]) = (node.dims::<3>(0)?, node.dims::<3>(1)?);
+    let cached = if node.has_input(6) { node.dims::<4>(6)?[2] } else { Dim::Exact(0) };
+    let flag = |input: usize| node.scalar(input).bool();
+    let past = match (flag(9), flag(10)) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    };
+    let either = |flag: Option<bool>| flag.map_or_else(|| vec![false, true], |flag| vec![flag]);
+    let mut cases = vec![];
+    for cross in either(flag(8)) {
+        for past in either(past) {
+            cases.push(match (cross, past) {
+                (true, true) => (cached, Dim::Exact(0)),
+                (true, false) => (encoded, encoded),
+                (false, true) => (cached.plus(queries), queries),
+                (false, false) => (queries, queries),
+            });
+        }
+    }
+    let most = |of: fn(&(Dim, Dim)) -> Dim| {
+        let bounds: Option<Vec<u64>> = cases.iter().map(|case| of(case).bound()).collect();
+        match (cases.as_slice(), bounds) {
+            ([one], _) => of(one),
+            (_, Some(bounds)) => bounds.into_iter().max().map_or(Dim::Unknown, Dim::AtMost),
+            _ => Dim::Unknown,
+        }
+    };
+    Ok(Decoded { keys: most(|case| case.0), projected: most(|case| case.1), settled: cases.len() == 1 })
+}
+
+/// `Q [S, B, D]` to itself, and the caches `[B, H, T, d]`.
+pub fn decoder(node: &Node) -> Result<Vec<Type>, OpError> {
+    let [_, batch, hidden] = node.dims(0)?;
+    let heads = node.positive("num_heads")?;
+    let head = divided(hidden, heads, "the hidden size")?;
+    let cache = TensorType::new(node.element(0)?, vec![batch, Dim::Exact(heads), decoded(node)?.keys, head]);
+    Ok(vec![node.ty(0)?.clone(), cache.clone().into(), cache.into()])
+}
+
+/// The projections of queries, and of keys and values where they are new, with their bias, and the core; at most, where a
+/// flag is not known.
+pub fn decoder_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let [queries, batch, hidden] = node.dims(0)?;
+    let heads = node.positive("num_heads")?;
+    let head = divided(hidden, heads, "the hidden size")?;
+    let Decoded { keys, projected, settled } = decoded(node)?;
+    let heads = Dim::Exact(heads);
+    let sizes = Sizes { batch, heads, kv_heads: heads, queries, keys, head, value_head: head };
+    let element = node.element(0)?;
+    let made = count(&[batch, hidden, queries.plus(projected).plus(projected)], "the projections")?;
+    let macs = product(&[made, count(&[hidden], "the hidden size")?])?;
+    let counts = Counts::macs(macs, element, node.element(2)?)
+        .plus(Counts::alu(made))?
+        .plus(attention::core(&sizes, (element, element), node.given(&[5]))?)?;
+    Ok(if settled { counts } else { counts.at_most() })
+}
+
+/// `X [B, S, Din]` to `[B, S, D]` of the same type: bytes in an order of the device.
+pub fn ordered(node: &Node) -> Result<Vec<Type>, OpError> {
+    let [batch, tokens, _] = node.dims(0)?;
+    let [_, value] = node.dims(7)?;
+    Ok(vec![TensorType::new(node.element(0)?, vec![batch, tokens, value]).into()])
+}
+
+/// Three products of bytes (weights in inputs 5, 6 and 7), scaled and biased, and the core.
+pub fn ordered_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let [batch, tokens, input] = node.dims(0)?;
+    let ([_, query], [_, key], [_, value]) = (node.dims(5)?, node.dims(6)?, node.dims(7)?);
+    let heads = node.positive("num_heads")?;
+    let sizes = Sizes {
+        batch,
+        heads: Dim::Exact(heads),
+        kv_heads: Dim::Exact(heads),
+        queries: tokens,
+        keys: tokens,
+        head: divided(query, heads, "the query's hidden size")?,
+        value_head: divided(value, heads, "the value's hidden size")?,
+    };
+    let made = count(&[batch, tokens, query.plus(key).plus(value)], "the projections")?;
+    let macs = product(&[made, count(&[input], "the input's hidden size")?])?;
+    let (element, weight) = (node.element(0)?, node.element(5)?);
+    Counts::macs(macs, element, weight).plus(Counts::alu(2).times(made)?)?.plus(attention::core(
+        &sizes,
+        (element, element),
+        node.given(&[17, 19]),
+    )?)
+}
+
+/// As [`longformer_work`], of bytes: the weights stand in inputs 2 and 8, sums are scaled and biased.
+pub fn ordered_longformer_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let [batch, tokens, input] = node.dims(0)?;
+    let [_, width] = node.dims(2)?;
+    let heads = node.positive("num_heads")?;
+    let head = divided(divided(width, 3, "the weights' second dimension")?, heads, "the hidden size")?;
+    let heads = Dim::Exact(heads);
+    let sizes =
+        Sizes { batch, heads, kv_heads: heads, queries: tokens, keys: tokens, head, value_head: head };
+    let made = product(&[2, count(&[batch, tokens, width], "the projections")?])?;
+    let macs = product(&[made, count(&[input], "the input's hidden size")?])?;
+    let element = node.element(0)?;
+    Counts::macs(macs, element, node.element(2)?)
+        .plus(Counts::alu(2).times(made)?)?
+        .plus(attention::core(&sizes, (element, element), 1)?)
+        .map(Counts::at_most)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::ops::Confidence;
     use crate::ops::testing::{Case, microsoft};
-    use crate::tensor::ElementType::{Float32, Int8, Int32, Uint8};
+    use crate::tensor::ElementType::{Bool, Float32, Int8, Int32, Uint8};
     use crate::tensor::Scalar;
 
     /// Two sequences of five tokens of 12, four heads of 8.
@@ -315,5 +433,48 @@ mod tests {
             uneven.attr("num_heads", 4).types().unwrap_err().to_string(),
             "the weights' second dimension 97 is no multiple of 3"
         );
+    }
+
+    /// Five queries of 32 in two sequences, an encoder of 7, a cache of 3.
+    #[test]
+    fn two_flags_decide_where_a_decoder_finds_its_keys() {
+        let case = |cross: Scalar, past: Scalar| {
+            microsoft("DecoderAttention")
+                .f32(&[5, 2, 32])
+                .f32(&[7, 2, 32])
+                .f32(&[32, 32])
+                .f32(&[32, 64])
+                .f32(&[96])
+                .none()
+                .f32(&[2, 4, 3, 8])
+                .f32(&[2, 4, 3, 8])
+                .value(Bool, &[], &[cross])
+                .value(Bool, &[], &[past])
+                .value(Bool, &[], &[Scalar::Bool(true)])
+                .attr("num_heads", 4)
+        };
+        let (yes, no) = (Scalar::Bool(true), Scalar::Bool(false));
+        let macs = |projected: u64, keys: u64| 2 * 32 * 32 * (5 + 2 * projected) + 2 * 4 * 5 * keys * 16;
+        for (cross, past, projected, keys) in
+            [(yes, no, 7, 7), (yes, yes, 0, 3), (no, yes, 5, 8), (no, no, 5, 5)]
+        {
+            assert_eq!(case(cross, past).counts().macs, macs(projected, keys), "{cross:?} {past:?}");
+            assert_eq!(case(cross, past).shapes()[1], format!("2×4×{keys}×8"));
+        }
+        let open = case(Scalar::Unknown, Scalar::Unknown);
+        assert_eq!((open.shapes()[1].as_str(), open.counts().macs), ("2×4×≤8×8", macs(7, 8)));
+        assert_eq!(open.counts().confidence, Confidence::Bound);
+    }
+
+    #[test]
+    fn ordered_bytes_are_projected_apart() {
+        let mut case =
+            microsoft("QOrderedAttention").input(Int8, &[2, 5, 12]).f32(&[]).f32(&[]).f32(&[]).f32(&[]);
+        for _ in 0..3 {
+            case = case.input(Int8, &[12, 32]);
+        }
+        let case = case.attr("num_heads", 4);
+        assert_eq!(case.shape(), "2×5×32");
+        assert_eq!(case.counts().macs, attention().counts().macs);
     }
 }

@@ -1,13 +1,15 @@
 //! ONNX Runtime's own operators, com.microsoft version 1: one file a family, as for ai.onnx.
 //!
 //! Those with a twin in ai.onnx call its rules ([`twin`]). Attention comes with its projections
-//! ([`attention`]) or without ([`multi_head`]); matrix products in plain 8 bits ([`matmul`]) or packed
+//! ([`attention`]), without ([`multi_head`]), or over a part of a cache ([`cached`], chosen by
+//! [`select`]); matrix products in plain 8 bits ([`matmul`]) or packed
 //! below ([`packed`], [`moe`]). [`position`] has position biases, rotations and padding, [`streams`]
-//! hyper-connections, [`inspect`] tests and hashes. Source of all: ONNX Runtime 1.32, the schema of each
+//! hyper-connections, [`recurrence`] states, [`inspect`] tests, hashes and tokens. Source of all: ONNX Runtime 1.32, the schema of each
 //! operator (`ContribOperators.md`), unless a rule says otherwise.
 
 pub mod activation;
 pub mod attention;
+pub mod cached;
 pub mod conv;
 pub mod inspect;
 pub mod layout;
@@ -18,6 +20,8 @@ pub mod norm;
 pub mod packed;
 pub mod position;
 pub mod quantize;
+pub mod recurrence;
+pub mod select;
 pub mod signal;
 pub mod streams;
 pub mod twin;

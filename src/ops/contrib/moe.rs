@@ -1,10 +1,10 @@
 //! Mixtures of experts: each token meets the `k` experts that its router chose.
 
 use super::activation;
-use crate::ops::dims::{count, product};
-use crate::ops::elementwise::SILU;
+use crate::ops::dims::{count, output_count, product};
+use crate::ops::elementwise::{SIGMOID, SILU};
 use crate::ops::{Bytes, Counts, Moved, Node, OpError};
-use crate::tensor::{ElementType, Type};
+use crate::tensor::{Dim, ElementType, TensorType, Type, elements};
 
 /// Tokens, experts, and experts a token.
 struct Routing {
@@ -144,6 +144,80 @@ pub fn quantized_elements(node: &Node, input: usize) -> Option<u64> {
     }
 }
 
+const PACKED: Layers = Layers { weights: [2, 3, 4], biases: [5, 5, 5] };
+
+/// Elements of an expert's layer of `MoEPacked`, whatever its bytes: hidden size times inner size, in either order.
+fn packed_layer(node: &Node) -> Result<u64, OpError> {
+    let hidden = node.shape(0)?.last().copied().unwrap_or(Dim::Unknown);
+    let [_, inner, _] = node.dims(2)?;
+    count(&[hidden, inner], "an expert")
+}
+
+/// Each chosen expert's gate, its up projection where there is one, and its down projection; what the router's scores
+/// take, and the weighted sum.
+pub fn packed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let Routing { tokens, experts, chosen } = routing(node)?;
+    let (layer, [_, inner, _]) = (packed_layer(node)?, node.dims(2)?);
+    let (up, inner) = (u64::from(node.has_input(3)), count(&[inner], "an expert")?);
+    let activation = if up == 1 { SILU.plus(Counts::alu(1))? } else { Counts::alu(2) };
+    let output = layer.checked_div(inner).unwrap_or(0);
+    let expert = Counts::macs(product(&[layer, 2 + up])?, node.element(0)?, ElementType::Uint4)
+        .plus(activation.times(inner)?)?
+        .plus(Counts::alu(2).times(output)?)?;
+    let router = match node.has_input(5) {
+        true => Counts::int(1),
+        false => Counts { alu: 3, div: 1, trans: 1, int: 1, ..Counts::ZERO },
+    };
+    expert
+        .times(product(&[tokens, chosen])?)?
+        .plus(router.times(product(&[tokens, experts])?)?)
+        .map(Counts::by_formula)
+}
+
+/// The experts that are met.
+pub fn packed_traffic(node: &Node, _: &[Type]) -> Result<Moved, OpError> {
+    traffic(node, &PACKED)
+}
+
+/// Elements that the bytes of the weights of `MoEPacked` stand for.
+pub fn packed_elements(node: &Node, input: usize) -> Option<u64> {
+    let [experts, ..] = node.dims::<3>(input).ok()?;
+    if PACKED.weights.contains(&input) {
+        experts.bound()?.checked_mul(packed_layer(node).ok()?)
+    } else {
+        None
+    }
+}
+
+/// Scores of `[tokens, experts]`: the router's, with the bias, and without. Logits may have more axes; with a projection
+/// (input 2) they are activations.
+pub fn group_router(node: &Node) -> Result<Vec<Type>, OpError> {
+    let (rows, last) = node.split_last(0)?;
+    let experts = if node.has_input(2) { node.dims::<2>(2)?[0] } else { last };
+    let shape = vec![elements(rows), experts];
+    let of = |element| Type::from(TensorType::new(element, shape.clone()));
+    Ok(vec![of(node.element(0)?), of(ElementType::Float32), of(ElementType::Float32)])
+}
+
+/// A sigmoid and a bias for each score; the projection, if there is one; without the full scores a logarithm for each of
+/// them, and the heaps that choose groups and experts.
+pub fn group_router_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    let (rows, width) = node.split_last(0)?;
+    let scores = output_count(outputs, 0).or_else(|_| output_count(outputs, 1))?;
+    let mut counts = SIGMOID.plus(Counts::alu(1))?.times(scores)?;
+    if node.has_input(2) {
+        let macs = product(&[scores, count(&[width], "the activations")?])?;
+        counts = counts.plus(Counts::macs(macs, node.element(0)?, node.element(2)?))?;
+    } else if node.has_output(0) {
+        let depth = |k: u64| u64::from(k.saturating_add(1).next_power_of_two().ilog2());
+        let compared = depth(node.positive("top_k")?).saturating_add(1);
+        let tokens = count(rows, "the tokens")?;
+        let chosen = product(&[tokens, node.positive("top_k")?])?.min(scores);
+        counts = counts.plus(Counts::trans(chosen))?.plus(Counts::int(compared).times(scores)?)?;
+    }
+    Ok(counts.by_formula())
+}
+
 #[cfg(test)]
 mod tests {
     use crate::ops::Bytes;
@@ -182,5 +256,30 @@ mod tests {
         let counts = case.counts();
         assert_eq!((counts.macs, counts.factors), (3 * 2 * (64 * 8 + 8 * 32), Some((Float32, Uint4))));
         assert_eq!(counts.alu, 3 * 2 * (32 * 4 + 2 * 8) + 3 * 16 * 3);
+    }
+
+    #[test]
+    fn packed_experts_are_as_large_as_their_layers() {
+        // Three tokens of 256, two of sixteen experts of 32.
+        let case = microsoft("MoEPacked")
+            .f32(&[1, 3, 256])
+            .f32(&[3, 16])
+            .input(Uint8, &[16, 32, 66])
+            .input(Uint8, &[16, 32, 66])
+            .input(Uint8, &[16, 256, 9])
+            .attr("k", 2);
+        assert_eq!(case.shape(), "1×3×256");
+        assert_eq!(case.counts().macs, 3 * 2 * 3 * 256 * 32);
+        assert_eq!(case.moved().read[4], Bytes::Part(6 * 256 * 9));
+    }
+
+    #[test]
+    fn a_router_scores_each_expert() {
+        let case = || microsoft("MoEGroupRouter").f32(&[2, 3, 16]).f32(&[16]).attr("top_k", 2);
+        assert_eq!(case().shapes(), ["6×16", "6×16", "6×16"]);
+        assert_eq!((case().counts().macs, case().counts().div), (0, 6 * 16));
+        let projected =
+            microsoft("MoEGroupRouter").f32(&[6, 256]).f32(&[16]).f32(&[16, 256]).attr("top_k", 2);
+        assert_eq!((projected.shape(), projected.counts().macs), ("6×16".into(), 6 * 16 * 256));
     }
 }

@@ -70,6 +70,29 @@ pub fn low_rank_mixed_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
         .plus(SIGMOID.plus(Counts { alu: 1, div: 1, ..Counts::ZERO })?.times(streams)?)
 }
 
+/// The gated value of each stream, in the shape of the keys, and normalised.
+pub fn engram_gate(node: &Node) -> Result<Vec<Type>, OpError> {
+    let ty = node.ty(0)?;
+    Ok(vec![ty.clone(), ty.clone()])
+}
+
+/// RMS normalisation of keys and queries `[.., C, H]`, their dot product, its signed root and sigmoid, and a product with
+/// the value; with a second output its normalisation.
+pub fn engram_gate_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
+    let elements = node.count(0)?;
+    let (vectors, _) = node.split_last(0)?;
+    let vectors = count(vectors, "the streams")?;
+    let gate = SIGMOID.plus(Counts { alu: 3, div: 2, ..Counts::ZERO })?;
+    let mut counts = scaled_rms(elements, vectors)?
+        .times(2)?
+        .plus(Counts::alu(3).times(elements)?)?
+        .plus(gate.times(vectors)?)?;
+    if node.has_output(1) {
+        counts = counts.plus(scaled_rms(elements, vectors)?)?;
+    }
+    Ok(counts.by_formula())
+}
+
 #[cfg(test)]
 mod tests {
     use crate::ops::Counts;
