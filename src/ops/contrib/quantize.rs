@@ -7,7 +7,7 @@ use crate::ops::dims::{count, output_count, resolve_axis};
 use crate::ops::elementwise::{SIGMOID, same_shape};
 use crate::ops::form::{self, Form, Rows};
 use crate::ops::{Counts, Node, OpError, broadcast, layout, pool, reduce};
-use crate::tensor::{ElementType, Type};
+use crate::tensor::{Dim, ElementType, MAX_ELEMENTS, TensorType, Type};
 
 /// `(q - zero point)·scale`.
 pub const DEQUANTIZE: Counts = Counts::alu(2);
@@ -123,10 +123,24 @@ pub fn integer_sum_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError
     Ok(Counts::int(inputs.saturating_sub(output_count(outputs, 0)?)))
 }
 
+/// The tensor whose shape is input 1, in the type that the attribute `dtype` numbers: float32 without it.
+pub fn from_blocks(node: &Node) -> Result<Vec<Type>, OpError> {
+    let element = node.element_type("dtype")?.unwrap_or(ElementType::Float32);
+    let [rank] = node.dims(1)?;
+    let shape = match (node.elements(1), rank.exact()) {
+        (Some(sizes), _) => sizes.iter().map(|size| size.dim()).collect(),
+        (None, Some(rank)) if rank <= MAX_ELEMENTS as u64 => {
+            (0..rank).map(|_| Dim::Unknown).collect::<Vec<_>>()
+        }
+        _ => return Ok(vec![TensorType::unranked(element).into()]),
+    };
+    Ok(vec![TensorType::new(element, shape).into()])
+}
+
 #[cfg(test)]
 mod tests {
     use crate::ops::testing::{Case, microsoft};
-    use crate::tensor::ElementType::{Float32, Int8, Uint8};
+    use crate::tensor::ElementType::{Float32, Int8, Int64, Uint8};
 
     /// A tensor, its scale and its zero point.
     fn quantized(case: Case, dims: &[u64]) -> Case {
@@ -174,5 +188,13 @@ mod tests {
         let chosen = microsoft("QLinearWhere").input(crate::tensor::ElementType::Bool, &[3]);
         let chosen = quantized(quantized(chosen, &[2, 1]), &[]);
         assert_eq!(chosen.shape(), "2×3");
+    }
+
+    #[test]
+    fn blocks_become_the_tensor_that_they_were() {
+        let case = microsoft("DequantizeBFP").input(Uint8, &[100]).ints(&[2, 3, 4]).ints(&[12, 4, 1]);
+        assert_eq!((case.shape(), case.counts().alu), ("2×3×4".into(), 24));
+        let open = microsoft("DequantizeBFP").input(Uint8, &[100]).input(Int64, &[2]).input(Int64, &[2]);
+        assert_eq!(open.shape(), "?×?");
     }
 }
