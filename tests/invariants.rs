@@ -7,12 +7,16 @@ mod support;
 use ergometer::cost::{self, ModelCost, Totals};
 use ergometer::graph::{Request, infer};
 use ergometer::onnx::schema::{ModelProto, NodeProto, TensorProto};
-use ergometer::tensor::ElementType::Float32;
+use ergometer::tensor::ElementType::{Bool, Float32, Int64};
 use proptest::prelude::*;
-use support::{N, S, With, float, function, graph, model, node, untyped, weight};
+use support::{N, S, With, float, function, graph, ints, model, node, truth, untyped, value, weight};
 
 fn count(model: &ModelProto, batch: u64) -> ModelCost {
-    let typed = infer(model, &Request { batch: Some(batch), ..Request::default() }).unwrap();
+    counted(model, &Request { batch: Some(batch), ..Request::default() })
+}
+
+fn counted(model: &ModelProto, request: &Request) -> ModelCost {
+    let typed = infer(model, request).unwrap();
     let cost = cost::count(&typed).unwrap();
     assert!(cost.totals.complete, "{:?}", cost.uncosted);
     cost
@@ -20,6 +24,11 @@ fn count(model: &ModelProto, batch: u64) -> ModelCost {
 
 fn totals(model: &ModelProto) -> Totals {
     count(model, 3).totals
+}
+
+/// Of a model whose sizes are all fixed.
+fn fixed(model: &ModelProto) -> Totals {
+    counted(model, &Request::default()).totals
 }
 
 /// A layer of a small network.
@@ -193,5 +202,103 @@ proptest! {
         let mixed = whole([mixed, a, b].concat());
         let peak_activation_bytes = mixed.peak_activation_bytes;
         prop_assert_eq!(Totals { peak_activation_bytes, ..one_after_the_other }, mixed);
+    }
+
+    #[test]
+    fn a_loop_costs_its_turns_and_a_scan_its_slices(turns in 0..40i64, rows in 1..9i64, width in 1..9i64) {
+        let body = || {
+            let nodes = vec![node("MatMul", &["h", "w"], &["m"]), node("Tanh", &["m"], &["h_out"])];
+            (nodes, vec![weight("w", Float32, &[width, width])])
+        };
+        let state = |name: &str| float(name, &[N(rows), N(width)]);
+        let looped = |turns: i64| {
+            let (mut nodes, weights) = body();
+            nodes.push(node("Identity", &["go"], &["go_out"]));
+            let inputs = vec![value("i", Int64, &[]), value("go", Bool, &[]), untyped("h")];
+            let body = graph(inputs, weights, nodes, vec![untyped("go_out"), untyped("h_out")]);
+            let inits = vec![ints("turns", &[], &[turns]), truth("always", true)];
+            let node = node("Loop", &["turns", "always", "x"], &["y"]).graph("body", body);
+            fixed(&model(graph(vec![state("x")], inits, vec![node], vec![untyped("y")])))
+        };
+        let scanned = |slices: i64| {
+            let (mut nodes, weights) = body();
+            nodes.push(node("Identity", &["slice"], &["slice_out"]));
+            let inputs = vec![untyped("h"), untyped("slice")];
+            let body = graph(inputs, weights, nodes, vec![untyped("h_out"), untyped("slice_out")]);
+            let node = node("Scan", &["x", "s"], &["y", "z"]).graph("body", body).int("num_scan_inputs", 1);
+            let inputs = vec![state("x"), float("s", &[N(slices), N(2)])];
+            fixed(&model(graph(inputs, vec![], vec![node], vec![untyped("y"), untyped("z")])))
+        };
+        let expected = [rows * width * width, rows * width].map(|each| u64::try_from(turns * each).unwrap());
+        for counted in [looped(turns).counts, scanned(turns).counts] {
+            prop_assert_eq!([counted.macs, counted.trans], expected);
+        }
+    }
+
+    #[test]
+    fn grouped_heads_compute_as_repeated_ones_and_read_less(
+        kv_heads in 1..4i64, group in 2..5i64, queries in 1..6i64, keys in 1..6i64, head in 1..6i64,
+    ) {
+        let total = |kv: i64| {
+            let inputs = vec![
+                float("q", &[N(2), N(kv_heads * group), N(queries), N(head)]),
+                float("k", &[N(2), N(kv), N(keys), N(head)]),
+                float("v", &[N(2), N(kv), N(keys), N(head)]),
+            ];
+            let node = node("Attention", &["q", "k", "v"], &["y"]);
+            let mut model = model(graph(inputs, vec![], vec![node], vec![untyped("y")]));
+            model.opset_import[0].version = 23;
+            fixed(&model)
+        };
+        let (grouped, repeated) = (total(kv_heads), total(kv_heads * group));
+        prop_assert_eq!(grouped.counts, repeated.counts);
+        prop_assert!(grouped.bytes_read < repeated.bytes_read);
+    }
+
+    #[test]
+    fn a_tied_weight_is_one_parameter_and_is_read_each_time(width in 1..20i64, uses in 2..6usize) {
+        let chain = |tied: bool| {
+            let name = |at: usize| if tied { "w".to_owned() } else { format!("w{at}") };
+            let value = |at: usize| if at == 0 { "x".to_owned() } else { format!("h{at}") };
+            let nodes = (0..uses).map(|at| node("MatMul", &[&value(at), &name(at)], &[&value(at + 1)])).collect();
+            let weights = (0..if tied { 1 } else { uses }).map(|at| weight(&name(at), Float32, &[width, width]));
+            let x = float("x", &[N(2), N(width)]);
+            fixed(&model(graph(vec![x], weights.collect(), nodes, vec![untyped(&value(uses))])))
+        };
+        let (tied, apart) = (chain(true), chain(false));
+        prop_assert_eq!(tied.params.elements * uses as u64, apart.params.elements);
+        prop_assert_eq!((tied.counts, tied.bytes_weights), (apart.counts, apart.bytes_weights));
+    }
+
+    #[test]
+    fn one_product_has_one_cost_however_it_is_written(rows in 1..9i64, inner in 1..9i64, columns in 1..9i64) {
+        let flat = || vec![float("x", &[N(rows), N(inner)])];
+        let weights = || vec![weight("w", Float32, &[inner, columns]), weight("b", Float32, &[columns])];
+        let of = |inputs, weights, nodes| fixed(&model(graph(inputs, weights, nodes, vec![untyped("y")]))).counts;
+        let gemm = of(flat(), weights(), vec![node("Gemm", &["x", "w", "b"], &["y"])]);
+        let steps = vec![node("MatMul", &["x", "w"], &["m"]), node("Add", &["m", "b"], &["y"])];
+        prop_assert_eq!(gemm, of(flat(), weights(), steps));
+        let einsum = vec![
+            node("Einsum", &["x", "w"], &["m"]).text("equation", "ik,kj->ij"), node("Add", &["m", "b"], &["y"]),
+        ];
+        prop_assert_eq!(gemm, of(flat(), weights(), einsum));
+        // As a convolution of one place, over as many images as there are rows.
+        let image = vec![float("x", &[N(rows), N(inner), N(1), N(1)])];
+        let filters = vec![weight("w", Float32, &[columns, inner, 1, 1]), weight("b", Float32, &[columns])];
+        prop_assert_eq!(gemm, of(image, filters, vec![node("Conv", &["x", "w", "b"], &["y"])]));
+    }
+
+    /// Sizes up to the largest: an error, or counts of which the total is the sum.
+    #[test]
+    fn no_size_makes_a_counter_overflow(
+        layers in prop::collection::vec(layer(), 0..8), batch in prop_oneof![0..4u64, any::<u64>()],
+    ) {
+        let model = network(&layers);
+        let request = Request { batch: Some(batch), ..Request::default() };
+        let Ok(typed) = infer(&model, &request) else { return Ok(()) };
+        let Ok(cost) = cost::count(&typed) else { return Ok(()) };
+        let macs = cost.layers.iter().try_fold(0u64, |sum, layer| sum.checked_add(layer.counts.macs));
+        prop_assert_eq!(macs, Some(cost.totals.counts.macs));
+        prop_assert!(cost.totals.flops >= cost.totals.counts.macs);
     }
 }

@@ -1,0 +1,28 @@
+//! Counts any bytes that decode as a model: layers, sums by every key, and as other tools do.
+//!
+//! `cargo +nightly fuzz run analyze` in the project's folder; small models in `fuzz/corpus/analyze` help it.
+#![no_main]
+
+use ergometer::cost::{self, By, Peer, roll_up};
+use ergometer::graph::{Request, infer};
+use ergometer::onnx;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(model) = onnx::decode(bytes.to_vec().into()) else { return };
+    let Ok(graph) = infer(&model, &Request::default()) else { return };
+    let Ok(cost) = cost::count(&graph) else { return };
+    assert_eq!(cost.layers.len(), graph.nodes.len());
+    let costed = cost.totals.nodes - cost.uncosted.len() as u64;
+    assert_eq!(costed, cost.totals.costed_nodes);
+    for by in [By::Op, By::Scope, By::Dtype] {
+        let groups = roll_up(&graph, &cost, by).expect("parts of a sum that fits fit");
+        let macs: u64 = groups.iter().map(|group| group.cost.counts.macs).sum();
+        assert_eq!(macs, cost.totals.counts.macs);
+    }
+    for node in 0..graph.nodes.len() {
+        for peer in Peer::ALL {
+            let _ = peer.work(&graph, &cost, node);
+        }
+    }
+});

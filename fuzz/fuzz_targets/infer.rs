@@ -1,0 +1,18 @@
+//! Infers any bytes that decode as a model, with open dimensions bound in several ways.
+//!
+//! `cargo +nightly fuzz run infer` in the project's folder; small models in `fuzz/corpus/infer` help it.
+#![no_main]
+
+use ergometer::graph::{Request, infer};
+use ergometer::onnx;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(model) = onnx::decode(bytes.to_vec().into()) else { return };
+    let Ok(free) = infer(&model, &Request::default()) else { return };
+    for size in [0, 3] {
+        let dims = free.bindings.iter().map(|binding| (binding.name.clone(), size)).collect();
+        let _ = infer(&model, &Request { dims, ..Request::default() });
+    }
+    let _ = infer(&model, &Request { batch: Some(1 << 40), ..Request::default() });
+});
