@@ -69,6 +69,56 @@ pub fn core(sizes: &Sizes, factors: (ElementType, ElementType), additions: u64) 
         .map(Counts::by_formula)
 }
 
+/// Which keys a query sees of those that it meets.
+pub struct Sight {
+    /// Keys before the first query.
+    pub before: Dim,
+    /// How many keys before a query are seen; all of them without it.
+    pub left: Option<u64>,
+    /// How many keys behind a query are seen; all of them without it.
+    pub right: Option<u64>,
+}
+
+impl Sight {
+    /// Pairs of queries and keys in sight, per head: query i sees key j where `i + before - left <= j <= i + before + right`.
+    /// `None` where a size is not exact, or too large to tell.
+    fn pairs(&self, queries: u64, keys: u64) -> Option<i128> {
+        let (queries, keys) = (i128::from(queries), i128::from(keys));
+        let before = i128::from(self.before.exact()?);
+        // Keys below k, summed over k from 0 to n - 1.
+        let below = |n: i128| -> Option<i128> {
+            let n = n.max(0);
+            if n <= keys {
+                n.checked_mul(n.checked_sub(1)?)?.checked_div(2)
+            } else {
+                let ramp = keys.checked_mul(keys.checked_sub(1)?)?.checked_div(2)?;
+                ramp.checked_add(n.checked_sub(keys)?.checked_mul(keys)?)
+            }
+        };
+        // Pairs where the key stands before the query plus `shift`.
+        let until = |shift: i128| below(shift.checked_add(queries)?)?.checked_sub(below(shift)?);
+        let end = match self.right {
+            Some(right) => until(before.checked_add(i128::from(right))?.checked_add(1)?)?,
+            None => queries.checked_mul(keys)?,
+        };
+        let start = self.left.map_or(Some(0), |left| until(before.checked_sub(i128::from(left))?))?;
+        end.checked_sub(start)
+    }
+
+    /// Files what a mask hides of a [`core`] of these sizes.
+    pub fn hide(&self, sizes: &Sizes, counts: Counts) -> Counts {
+        let hidden = || {
+            let (queries, keys) = (sizes.queries.exact()?, sizes.keys.exact()?);
+            let all = i128::from(queries).checked_mul(i128::from(keys))?;
+            let hidden = u64::try_from(all.checked_sub(self.pairs(queries, keys)?)?).ok()?;
+            let each =
+                [sizes.batch.exact()?, sizes.heads.exact()?, sizes.head.plus(sizes.value_head).exact()?];
+            each.iter().try_fold(hidden, |product, n| product.checked_mul(*n))
+        };
+        Counts { hidden_macs: hidden().unwrap_or(0), ..counts }
+    }
+}
+
 /// A tensor of heads: `[B, heads, S, d]` as it is, or `[B, S, heads·d]` cut by an attribute.
 fn heads(node: &Node, input: usize, attribute: &'static str) -> Result<[Dim; 4], OpError> {
     match *node.shape(input)? {
@@ -132,7 +182,19 @@ pub fn attention_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let sizes = sizes(node)?;
     let counts = core(&sizes, (node.element(0)?, node.element(1)?), node.given(&[3]))?;
     let counts = counts.plus(soft_cap(node, &sizes)?)?;
-    Ok(if node.has_input(6) { counts.at_most() } else { counts })
+    // Keys that are padding are data: so is where the queries stand among them.
+    Ok(if node.has_input(6) { counts.at_most() } else { sight(node)?.hide(&sizes, counts) })
+}
+
+/// What `is_causal` and the window of `Attention` leave in sight.
+///
+/// Source: ONNX `Attention`, opset 25.
+fn sight(node: &Node) -> Result<Sight, OpError> {
+    let before = if node.has_input(4) { node.dims::<4>(4)?[2] } else { Dim::Exact(0) };
+    let window = |name: &'static str| Ok(u64::try_from(node.int_or(name, -1)?).ok());
+    let right = window("right_window_size")?;
+    let right = if node.int_or("is_causal", 0)? == 1 { Some(0) } else { right };
+    Ok(Sight { before, left: window("left_window_size")?, right })
 }
 
 /// Attention and FlexAttention.
@@ -404,5 +466,39 @@ mod tests {
         assert_eq!(case("gated").counts().alu, 10 * 4 * 6 + 10 * 2 * 48);
         assert_eq!(case("gated").counts().trans, 20);
         assert_eq!(case("delta").counts().alu, 10 * 4 * 6 + 2 * 10 * 2 * 6);
+    }
+
+    /// Pairs counted one by one.
+    #[test]
+    fn what_a_mask_hides_is_counted_in_closed_form() {
+        for (queries, keys, before, left, right) in [
+            (5, 5, 0, None, Some(0)),
+            (5, 8, 3, None, Some(0)),
+            (5, 8, 0, None, Some(0)),
+            (6, 9, 3, Some(2), Some(0)),
+            (6, 9, 3, Some(0), Some(1)),
+            (9, 4, 0, Some(1), Some(2)),
+            (4, 4, 9, Some(3), None),
+            (1, 7, 6, Some(100), Some(0)),
+            (0, 7, 0, None, Some(0)),
+        ] {
+            let sight = super::Sight { before: Dim::Exact(before), left, right };
+            let seen = |(i, j): (u64, u64)| {
+                let (at, j) = (i64::try_from(i + before).unwrap(), i64::try_from(j).unwrap());
+                let reaches = |size: Option<u64>, distance: i64| {
+                    size.is_none_or(|size| distance <= i64::try_from(size).unwrap())
+                };
+                reaches(left, at - j) && reaches(right, j - at)
+            };
+            let one_by_one =
+                (0..queries).flat_map(|i| (0..keys).map(move |j| (i, j))).filter(|pair| seen(*pair));
+            let case = (queries, keys, before, left, right);
+            assert_eq!(sight.pairs(queries, keys), Some(one_by_one.count() as i128), "{case:?}");
+        }
+        // Two sequences, three heads of 4 and 6: ten of 25 pairs lie behind the diagonal.
+        let causal =
+            op("Attention", 23).f32(&[2, 3, 5, 4]).f32(&[2, 3, 5, 4]).f32(&[2, 3, 5, 6]).attr("is_causal", 1);
+        assert_eq!(causal.counts().hidden_macs, 2 * 3 * 10 * 10);
+        assert_eq!(causal.counts().macs, 2 * 3 * 25 * 10);
     }
 }

@@ -29,6 +29,9 @@ pub enum Confidence {
 pub struct Counts {
     /// Multiply-accumulates of contractions: convolution, matrix product, attention, recurrent gates.
     pub macs: u64,
+    /// Of `macs`, those of pairs that a causal mask or a window hides: a kernel that skips them does not do them. Masks
+    /// that are data hide nothing here.
+    pub hidden_macs: u64,
     /// Element types of the two factors, for `macs`.
     pub factors: Option<(ElementType, ElementType)>,
     /// Floating-point additions, subtractions, multiplications, comparisons and selections.
@@ -51,6 +54,7 @@ impl Counts {
     /// No operation.
     pub const ZERO: Self = Self {
         macs: 0,
+        hidden_macs: 0,
         factors: None,
         alu: 0,
         div: 0,
@@ -133,6 +137,7 @@ impl Counts {
         let f = |a, b| f(a, b).ok_or(OpError::Overflow);
         Ok(Self {
             macs: f(self.macs, other.macs)?,
+            hidden_macs: f(self.hidden_macs, other.hidden_macs)?,
             factors: self.factors.or(other.factors),
             alu: f(self.alu, other.alu)?,
             div: f(self.div, other.div)?,

@@ -143,6 +143,8 @@ pub struct Figures {
     pub macs: u64,
     /// The same by the element types of the factors: `float32`, `float16×uint4`.
     pub macs_by_type: BTreeMap<String, u64>,
+    /// Of `macs`, those of pairs that a causal mask or a window hides.
+    pub hidden_macs: u64,
     /// `2·macs + alu + div + trans`.
     pub flops: u64,
     /// Floating-point additions, subtractions, multiplications, comparisons and selections.

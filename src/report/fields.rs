@@ -50,6 +50,7 @@ pub const FIELDS: &[Field] = &[
     field("macs", "MACs", Fit::Number, |_, row| Cell::Count(row.cost.counts.macs)),
     field("flops", "FLOPs", Fit::Number, |_, row| Cell::Count(cost::flops(&row.cost.counts))),
     field("contraction", "2·MACs", Fit::Number, |_, row| Cell::Count(cost::contraction(&row.cost.counts))),
+    field("hidden_macs", "hidden", Fit::Number, |_, row| Cell::Count(row.cost.counts.hidden_macs)),
     field("alu", "alu", Fit::Number, |_, row| Cell::Count(row.cost.counts.alu)),
     field("div", "div", Fit::Number, |_, row| Cell::Count(row.cost.counts.div)),
     field("trans", "trans", Fit::Number, |_, row| Cell::Count(row.cost.counts.trans)),

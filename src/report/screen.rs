@@ -264,6 +264,10 @@ pub fn model_facts(subject: &Subject, convention: Convention) -> Vec<Fact> {
         1 => totals.macs_by_type.keys().cloned().collect(),
         _ => totals.macs_by_type.iter().map(|(types, macs)| format!("{} {types}", count(*macs))).collect(),
     };
+    let mut types = vec![types.join(", ")];
+    if totals.counts.hidden_macs > 0 {
+        types.push(format!("{} of them behind masks", counted(totals.counts.hidden_macs, "MAC")));
+    }
     let params = totals.params;
     let mut apart = vec![];
     if params.norm_stats > 0 {
@@ -306,7 +310,7 @@ pub fn model_facts(subject: &Subject, convention: Convention) -> Vec<Fact> {
         Fact::new(
             "Compute",
             format!("{about}{} = {flops}", counted(totals.counts.macs, "MAC")),
-            types.join(", "),
+            types.join("; "),
         ),
         Fact::new(
             "Parameters",

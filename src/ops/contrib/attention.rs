@@ -1,6 +1,6 @@
 //! Attention that projects its input to queries, keys and values itself.
 
-use crate::ops::attention::{self, Sizes};
+use crate::ops::attention::{self, Sight, Sizes};
 use crate::ops::dims::{count, divided, product};
 use crate::ops::form::{Form, MatMul, Right};
 use crate::ops::{Counts, Node, OpError};
@@ -131,11 +131,18 @@ pub fn attention(node: &Node) -> Result<Vec<Type>, OpError> {
 pub fn attention_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let (sizes, _) = sizes(node, &ATTENTION)?;
     let element = node.element(0)?;
-    projections(node, node.given(&[2]))?.plus(rotary(node, &sizes)?)?.plus(attention::core(
-        &sizes,
-        (element, element),
-        node.given(ATTENTION.additions),
-    )?)
+    let core = attention::core(&sizes, (element, element), node.given(ATTENTION.additions))?;
+    let core = unidirectional(node, &sizes, core)?;
+    projections(node, node.given(&[2]))?.plus(rotary(node, &sizes)?)?.plus(core)
+}
+
+/// Files what is hidden of the core where tokens see only those before them: queries are the last of the keys.
+pub fn unidirectional(node: &Node, sizes: &Sizes, core: Counts) -> Result<Counts, OpError> {
+    if node.int_or("unidirectional", 0)? == 0 {
+        return Ok(core);
+    }
+    let before = sizes.keys.combine(sizes.queries, |keys, queries| keys.checked_sub(queries));
+    Ok(Sight { before, left: None, right: Some(0) }.hide(sizes, core))
 }
 
 /// Projection and attention.

@@ -1,7 +1,7 @@
 //! Attention over queries, keys and values that are projected already, with a cache of past ones.
 
-use super::attention::filled;
-use crate::ops::attention::{self, Sizes};
+use super::attention::{filled, unidirectional};
+use crate::ops::attention::{self, Sight, Sizes};
 use crate::ops::dims::{count, divided, product};
 use crate::ops::form::Form;
 use crate::ops::norm::scaled_rms;
@@ -87,6 +87,7 @@ fn work(node: &Node, places: &Places, attended: &Attended) -> Result<Counts, OpE
     let Attended { sizes, new, .. } = attended;
     let element = node.element(0)?;
     let core = attention::core(sizes, (element, element), node.given(places.additions))?;
+    let core = unidirectional(node, sizes, core)?;
     if !node.has_input(places.bias) {
         return Ok(core);
     }
@@ -241,6 +242,13 @@ pub fn group_query(node: &Node) -> Result<Vec<Type>, OpError> {
 pub fn group_query_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
     let Attended { sizes, new, .. } = grouped(node)?;
     let core = attention::core(&sizes, (node.element(0)?, cache_element(node)?), node.given(&[10]))?;
+    // A window counts the token itself.
+    let before = sizes.keys.combine(sizes.queries, |keys, queries| keys.checked_sub(queries));
+    let left = u64::try_from(node.int_or("local_window_size", -1)?).ok().map(|size| size.saturating_sub(1));
+    let core = match node.int_or("causal", 1)? {
+        0 => core,
+        _ => Sight { before, left, right: Some(0) }.hide(&sizes, core),
+    };
     let queries = count(&[sizes.batch, sizes.queries, sizes.heads], "the queries")?;
     let keys = count(&[sizes.batch, new, sizes.kv_heads], "the keys")?;
     let vectors = queries.checked_add(keys).ok_or(OpError::Overflow)?;

@@ -125,6 +125,7 @@ fn figures(cost: &LayerCost) -> Figures {
     Figures {
         macs: counts.macs,
         macs_by_type: cost::macs_by_type(&counts).into_iter().collect(),
+        hidden_macs: counts.hidden_macs,
         flops: cost::flops(&counts),
         alu: counts.alu,
         div: counts.div,
