@@ -73,3 +73,16 @@ fn a_peak_that_moves_is_told_as_such_with_its_values() {
     assert!(text.contains("peak bytes  not polynomial: it is the largest of several"), "{text}");
     assert!(text.contains("    2       384"), "{text}");
 }
+
+#[test]
+fn a_sweep_is_drawn_with_a_line_a_figure() {
+    let folder = Folder::new("law-svg");
+    folder.stdout(&["law", &model("resnet50.onnx"), "--sweep", "batch=1..64", "--svg", "growth.svg"]);
+    let svg = std::fs::read_to_string(folder.path("growth.svg")).expect("the file is there");
+    for text in ["MACs", "FLOPs", "bytes", "peak bytes", "batch", "1 G", "100 G"] {
+        assert!(svg.contains(&format!(">{text}<")), "{text}\n{svg}");
+    }
+    assert_eq!(svg.matches("<circle").count(), 4 * 7 + 4, "a dot a size and figure, and four in the legend");
+    let refused = folder.run(&["law", &model("resnet50.onnx"), "--svg", "growth.svg"]);
+    assert_eq!(refused.status.code(), Some(2));
+}

@@ -7,11 +7,13 @@ use clap::Args;
 
 use super::error::Refusal;
 use super::output::{self, Output};
+use super::pictures;
 use super::shapes::{self, CountError, Shapes};
 use super::{Format, Global, Status};
 use crate::graph::{Origin, Request};
 use crate::law::{self, Figure, Law, Laws, Sample};
 use crate::onnx::{self, Model};
+use crate::report::chart::{self, Growing};
 use crate::report::grid::{Cell, Column, Fit, Grid};
 
 /// The most rows of a sweep.
@@ -28,12 +30,24 @@ pub struct Options {
     /// Counts at these sizes instead of a law: `batch=1,2,4..256` doubles from 4 to 256; repeat it for a grid
     #[arg(long, value_name = "NAME=SIZES", value_parser = sweep, conflicts_with = "over")]
     sweep: Vec<(String, Vec<u64>)>,
+    /// Draw the sweep over its last dimension, as SVG
+    #[arg(long, value_name = "FILE.svg", requires = "sweep")]
+    svg: Option<PathBuf>,
+    /// Draw it as PNG; needs a build with the feature `png`
+    #[arg(long, value_name = "FILE.png", requires = "sweep")]
+    png: Option<PathBuf>,
     #[command(flatten)]
     shapes: Shapes,
 }
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let name = options.model.display();
+    for file in [&options.svg, &options.png].into_iter().flatten() {
+        output::keep_apart(Some(file), std::slice::from_ref(&options.model))?;
+    }
+    if options.png.is_some() {
+        pictures::refuse_png()?;
+    }
     let model =
         onnx::read(&options.model).map_err(|error| Refusal::model(error.to_string(), error.hint()))?;
     let request = options.shapes.request();
@@ -45,6 +59,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
             let sample = sample(&model, &at(&request, &names, &sizes)).map_err(refusal)?;
             samples.push((sizes, sample));
         }
+        draw(options, &names, &samples)?;
         let mut out = Output::open(global)?;
         output::write(&table(&names, &samples), global, &mut out)?;
         out.finish()?;
@@ -71,6 +86,47 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     }
     out.finish()?;
     Ok(Status::Done)
+}
+
+/// Draws a sweep, where that is asked for: a line for each figure and each combination of the other sizes.
+fn draw(options: &Options, names: &[String], samples: &[(Vec<u64>, Sample)]) -> anyhow::Result<()> {
+    let Some((dimension, others)) =
+        names.split_last().filter(|_| options.svg.is_some() || options.png.is_some())
+    else {
+        return Ok(());
+    };
+    let mut lines: Vec<(&[u64], Growing)> = vec![];
+    for (series, figure) in Figure::ALL.into_iter().enumerate() {
+        for (sizes, sample) in samples {
+            let (Some((size, fixed)), Some(value)) = (sizes.split_last(), sample.figure(figure)) else {
+                continue;
+            };
+            let point = (*size as f64, value as f64);
+            match lines.last_mut().filter(|(key, line)| *key == fixed && line.series == series) {
+                Some((_, line)) => line.points.push(point),
+                None => {
+                    let name = figure.title().to_owned();
+                    lines.push((fixed, Growing { name, series, points: vec![point] }));
+                }
+            }
+        }
+    }
+    let several =
+        if others.is_empty() { String::new() } else { format!(", at each {}", others.join(" and ")) };
+    let title = format!("{} by {dimension}{several}", options.model.display());
+    let lines = lines.into_iter().map(|(_, line)| line).collect();
+    let Some(chart) = chart::growth(title, dimension, lines) else {
+        return Err(Refusal::model("the sweep has nothing above 0 to draw", None).into());
+    };
+    if let Some(file) = &options.svg {
+        pictures::write(file, chart.svg().as_bytes())?;
+    }
+    #[cfg(feature = "png")]
+    if let Some(file) = &options.png {
+        let drawn = chart.png().map_err(|why| Refusal::environment(format!("it cannot be drawn: {why}")))?;
+        pictures::write(file, &drawn)?;
+    }
+    Ok(())
 }
 
 /// The laws, a row a figure.

@@ -101,7 +101,9 @@ impl Sample {
         }
     }
 
-    fn figure(&self, figure: Figure) -> Option<u64> {
+    /// One of the figures.
+    #[must_use]
+    pub fn figure(&self, figure: Figure) -> Option<u64> {
         let at = Figure::ALL.iter().position(|other| *other == figure)?;
         self.figures.get(at).copied().flatten()
     }

@@ -129,9 +129,7 @@ pub fn from_blocks(node: &Node) -> Result<Vec<Type>, OpError> {
     let [rank] = node.dims(1)?;
     let shape = match (node.elements(1), rank.exact()) {
         (Some(sizes), _) => sizes.iter().map(|size| size.dim()).collect(),
-        (None, Some(rank)) if rank <= MAX_ELEMENTS as u64 => {
-            (0..rank).map(|_| Dim::Unknown).collect::<Vec<_>>()
-        }
+        (None, Some(rank)) if rank <= MAX_ELEMENTS => (0..rank).map(|_| Dim::Unknown).collect::<Vec<_>>(),
         _ => return Ok(vec![TensorType::unranked(element).into()]),
     };
     Ok(vec![TensorType::new(element, shape).into()])

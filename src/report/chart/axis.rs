@@ -46,6 +46,11 @@ pub fn powers(unit: &'static str) -> TickFormat {
     }))
 }
 
+/// Ticks at powers of ten, with a prefix: `1 G`.
+pub fn counts() -> TickFormat {
+    TickFormat::Custom(Arc::new(|exponent| short(quantity(10f64.powf(exponent), "").trim_end())))
+}
+
 /// Ticks of a share of a whole, on an axis that ends at `end`.
 pub fn shares(end: f64) -> TickFormat {
     let decimals = if end > 0.04 { 0 } else { 1 };

@@ -6,6 +6,7 @@
 
 mod axis;
 mod bars;
+mod growth;
 mod ink;
 mod intervals;
 mod model;
@@ -15,6 +16,7 @@ mod treemap;
 mod zoo;
 
 pub use bars::{Bar, Bars, bars};
+pub use growth::{Growing, growth};
 pub use intervals::{Interval, Intervals, intervals};
 pub use model::{DOTS, of_model};
 pub use pareto::{Pareto, Point, pareto};

@@ -60,6 +60,11 @@ fn all(name: &str) -> Vec<Chart<'static>> {
             points: vec![point(0.1, true), point(0.4, true), point(0.5, false)],
         }),
         roofline(name, vec![dot], vec![roof], vec![name.to_owned()], 0),
+        growth(
+            name.to_owned(),
+            name,
+            vec![Growing { name: name.to_owned(), series: 0, points: vec![(1.0, 2e9), (8.0, 16e9)] }],
+        ),
         treemap(Treemap {
             title: name.to_owned(),
             of: "the time",
