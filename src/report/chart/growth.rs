@@ -5,6 +5,8 @@ use kuva::plot::{LinePlot, ScatterPlot};
 use kuva::prelude::Plot;
 
 use super::{Canvas, Chart, Drawing, axis, drawable};
+use crate::report::text::plain;
+use crate::units::quantity;
 
 /// One figure over the sizes.
 #[derive(Clone, PartialEq, Debug)]
@@ -57,8 +59,11 @@ fn draw(
         let color = ink.of(Some(line.series));
         let path =
             LinePlot::new().with_data(line.points.iter().map(place)).with_color(color).with_stroke_width(1.8);
-        let dots =
-            ScatterPlot::new().with_data(line.points.iter().map(place)).with_color(color).with_size(4.0);
+        let dots = ScatterPlot::new()
+            .with_data(line.points.iter().map(place))
+            .with_color(color)
+            .with_size(4.0)
+            .with_tooltips();
         plots.extend([Plot::Line(path), Plot::Scatter(dots)]);
     }
     let layout = axis::across(x, y, "")
@@ -69,5 +74,13 @@ fn draw(
         .with_legend_entries(names.iter().map(|(series, name)| ink.entry(name, Some(*series))).collect())
         .with_legend_box(false)
         .with_legend_position(LegendPosition::OutsideRightTop);
-    Drawing { plots, layout, describe: super::rows(vec![]) }
+    let marks = lines.iter().flat_map(|line| {
+        let said = |(size, figure): &(f64, f64)| {
+            let figure = quantity(*figure, "");
+            format!("{}\n{dimension} {}\n{}", line.name, plain(*size), figure.trim_end())
+        };
+        line.points.iter().map(move |point| (said(point), None))
+    });
+    let marks = marks.collect();
+    Drawing { plots, layout, describe: super::rows(marks) }
 }
