@@ -105,6 +105,19 @@ fn broken(bytes: &[u8], random: &mut Random) -> Vec<Vec<u8>> {
     copies
 }
 
+/// What the fuzzer found on its way: small files that reach far into the counting, most of them broken.
+#[test]
+fn the_seeds_of_the_fuzzer_are_refused_or_counted() {
+    let Ok(entries) = std::fs::read_dir("fuzz/seeds") else {
+        return eprintln!("skipped: no fuzz/seeds, which a package leaves out");
+    };
+    let seeds: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    assert!(seeds.len() > 100, "{}", seeds.len());
+    for seed in seeds {
+        analyze(std::fs::read(&seed).expect("the seed reads"));
+    }
+}
+
 #[test]
 fn broken_files_are_refused_or_counted_in_little_memory_and_time() {
     let conformance = std::env::var_os("ERGOMETER_CONFORMANCE")

@@ -1,6 +1,7 @@
 //! Counts any bytes that decode as a model: layers, sums by every key, and as other tools do.
 //!
-//! `cargo +nightly fuzz run analyze` in the project's folder; small models in `fuzz/corpus/analyze` help it.
+//! `cargo +nightly fuzz run analyze fuzz/corpus/analyze fuzz/seeds` in the project's folder: what is new goes to the first, from
+//! the second it begins.
 #![no_main]
 
 use ergometer::cost::{self, By, Peer, roll_up};

@@ -1,6 +1,7 @@
 //! Infers any bytes that decode as a model, with open dimensions bound in several ways.
 //!
-//! `cargo +nightly fuzz run infer` in the project's folder; small models in `fuzz/corpus/infer` help it.
+//! `cargo +nightly fuzz run infer fuzz/corpus/infer fuzz/seeds` in the project's folder: what is new goes to the first, from
+//! the second it begins.
 #![no_main]
 
 use ergometer::graph::{Request, infer};

@@ -1,6 +1,7 @@
 //! Decodes any bytes as a model, and touches everything that reading offers.
 //!
-//! `cargo +nightly fuzz run read` in the project's folder; small models in `fuzz/corpus/read` help it.
+//! `cargo +nightly fuzz run read fuzz/corpus/read fuzz/seeds` in the project's folder: what is new goes to the first, from
+//! the second it begins.
 #![no_main]
 
 use ergometer::onnx::{self, StripOptions};
