@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use super::answers::Answers;
 use super::bind::{bind, inputs_of};
+use super::body::size;
 use super::constant::{attribute, declared, elements, sparse_type, tensor_type};
 use super::declared::{adopt, disagreement};
 use super::error::some_of;
 use super::names::{Known, Scope, canonical, opsets};
 use super::order::execution_order;
-use super::subgraph::size;
 use super::values::values;
 use super::{
     Body, GraphError, Origin, Request, Source, Trips, TypedGraph, TypedNode, Value, ValueId, Warning, scope,

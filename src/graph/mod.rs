@@ -7,6 +7,7 @@
 pub mod annotate;
 mod answers;
 mod bind;
+mod body;
 mod constant;
 mod declared;
 mod error;
@@ -14,7 +15,6 @@ mod infer;
 mod names;
 mod order;
 mod scope;
-mod subgraph;
 mod values;
 
 pub use bind::{Binding, Origin, Request};

@@ -1,14 +1,12 @@
-//! If, Loop and Scan: the operators that run graphs of their own.
+//! Loop and Scan: bodies that run turn after turn.
 //!
-//! A body's nodes stand in the node list with how often they run. A loop whose trip count is known is
-//! run turn by turn on types and small values; if every turn has the same types its body is listed
-//! once, else once a turn.
+//! A loop whose trip count is known is run turn by turn on types and small values; if every turn has the same
+//! types its body is listed once, else once a turn.
 
-use std::ops::Range;
-
-use super::infer::{Walker, name_of};
-use super::names::{Known, Scope};
-use super::{Body, Choice, GraphError, Source, Trips, Value, ValueId, Warning, scope};
+use super::{body, join, size};
+use crate::graph::infer::{Walker, name_of};
+use crate::graph::names::{Known, Scope};
+use crate::graph::{Body, GraphError, Source, Trips, Value, ValueId, scope};
 use crate::onnx::schema::{GraphProto, NodeProto};
 use crate::ops::{Attribute, resolve_axis};
 use crate::tensor::{Dim, ElementType, Scalar, TensorType, Type};
@@ -71,143 +69,7 @@ impl Lead {
 }
 
 impl<'m> Walker<'m> {
-    /// Types of the outputs of a node that runs graphs of its own.
-    pub(super) fn subgraph(
-        &mut self,
-        index: usize,
-        node: &'m NodeProto,
-        scope: &Scope<'_, 'm>,
-    ) -> Result<Vec<Known>, GraphError> {
-        if let Some(typed) = self.graph.nodes.get_mut(index) {
-            typed.call = true;
-        }
-        let operands: Vec<Option<ValueId>> =
-            self.graph.nodes.get(index).map(|typed| typed.inputs.clone()).unwrap_or_default();
-        match node.op_type.as_str() {
-            "If" => self.walk_if(index, node, &operands, scope),
-            "Loop" => self.walk_loop(index, node, &operands, scope),
-            "Scan" => self.walk_scan(index, node, &operands, scope),
-            other => {
-                if let Some(typed) = self.graph.nodes.get_mut(index) {
-                    typed.call = false;
-                }
-                self.warn("uncounted-body", node, format!("the body of {other} is not entered yet"));
-                Ok(vec![])
-            }
-        }
-    }
-
-    fn warn(&mut self, code: &'static str, node: &NodeProto, message: String) {
-        self.graph.warnings.push(Warning { code, value: name_of(node).to_owned(), message });
-    }
-
-    fn walk_if(
-        &mut self,
-        index: usize,
-        node: &'m NodeProto,
-        operands: &[Option<ValueId>],
-        scope: &Scope<'_, 'm>,
-    ) -> Result<Vec<Known>, GraphError> {
-        let condition = self.known(operands.first().copied().flatten());
-        let said = self.answers.branch(name_of(node));
-        let taken = match condition.elements.as_deref() {
-            Some([Scalar::Bool(taken)]) => Some(*taken),
-            _ => said,
-        };
-        let mut runs: Vec<(Range<usize>, Vec<Known>)> = vec![];
-        let mut others: Vec<(&str, &'m GraphProto)> = vec![];
-        let mut refused = None;
-        for (name, when) in [("then_branch", true), ("else_branch", false)] {
-            let Some(branch) = body(node, name) else { continue };
-            let mut inner = scope.body(scope::body_path(&scope.path, node, name));
-            let start = self.graph.nodes.len();
-            let walked = match taken {
-                Some(taken) if taken == when => Ok(self.walk_body(index, branch, &mut inner)?),
-                Some(_) => {
-                    others.push((name, branch));
-                    continue;
-                }
-                None => self.try_branch(index, branch, inner)?,
-            };
-            match walked {
-                Ok(outputs) => runs.push((start..self.graph.nodes.len(), outputs)),
-                Err(error) => {
-                    others.push((name, branch));
-                    refused.get_or_insert(error);
-                }
-            }
-        }
-        // A branch that contradicts the shapes it sees cannot be the one that runs, unless both do.
-        let may_run = match refused {
-            Some(error) if runs.is_empty() && self.is_strict() => return Err(error),
-            Some(_) => runs.is_empty(),
-            None => false,
-        };
-        for (name, branch) in others {
-            let mut inner = scope.body(scope::body_path(&scope.path, node, name));
-            if may_run {
-                let start = self.graph.nodes.len();
-                let outputs = self.walk_body(index, branch, &mut inner)?;
-                runs.push((start..self.graph.nodes.len(), outputs));
-            } else {
-                inner.repeat = 0;
-                if taken.is_some() {
-                    self.untold(|walker| walker.leniently(|walker| walker.walk_graph(branch, &mut inner)))?;
-                } else {
-                    // If it is a default that the branch contradicts, that chose for the user.
-                    self.leniently(|walker| walker.walk_graph(branch, &mut inner))?;
-                }
-            }
-        }
-        if runs.len() > 1 {
-            let branches = runs.iter().map(|(range, _)| range.clone()).collect();
-            self.graph.choices.push(Choice { branches });
-        }
-        let outputs = runs.into_iter().map(|(_, outputs)| outputs);
-        let mut outputs = outputs.reduce(|a, b| join(&a, &b)).unwrap_or_default();
-        for output in &mut outputs {
-            output.constant &= condition.constant && taken.is_some();
-        }
-        Ok(outputs)
-    }
-
-    /// Walks a branch that may be the one that runs; where a node contradicts the shapes it sees, that error,
-    /// and nothing is left behind.
-    fn try_branch(
-        &mut self,
-        index: usize,
-        branch: &'m GraphProto,
-        mut inner: Scope<'_, 'm>,
-    ) -> Result<Result<Vec<Known>, GraphError>, GraphError> {
-        if !self.may_try() {
-            return Ok(Ok(self.walk_body(index, branch, &mut inner)?));
-        }
-        let mark = self.mark();
-        match self.trying(|walker| walker.strictly(|walker| walker.walk_body(index, branch, &mut inner))) {
-            Err(error @ GraphError::Node { .. }) => {
-                self.rollback(mark);
-                Ok(Err(error))
-            }
-            outcome => Ok(Ok(outcome?)),
-        }
-    }
-
-    /// Walks a branch and records it as the body of the node at `call`.
-    fn walk_body(
-        &mut self,
-        call: usize,
-        branch: &'m GraphProto,
-        inner: &mut Scope<'_, 'm>,
-    ) -> Result<Vec<Known>, GraphError> {
-        let (node, value) = (self.graph.nodes.len(), self.graph.values.len());
-        let results = self.walk_graph(branch, inner)?;
-        let known = results.iter().map(|id| self.known(*id)).collect();
-        let nodes = node..self.graph.nodes.len();
-        self.graph.bodies.push(Body { call, nodes, inputs: value..value, results, again: false });
-        Ok(known)
-    }
-
-    fn walk_loop(
+    pub(super) fn walk_loop(
         &mut self,
         index: usize,
         node: &'m NodeProto,
@@ -245,7 +107,7 @@ impl<'m> Walker<'m> {
         self.run(node, turns, carried, scope)
     }
 
-    fn walk_scan(
+    pub(super) fn walk_scan(
         &mut self,
         index: usize,
         node: &'m NodeProto,
@@ -531,25 +393,6 @@ impl<'m> Walker<'m> {
         });
         Ok(known)
     }
-}
-
-/// The graph that an attribute of a node holds.
-fn body<'m>(node: &'m NodeProto, name: &str) -> Option<&'m GraphProto> {
-    node.attribute
-        .iter()
-        .find(|attribute| attribute.name == name)
-        .and_then(|attribute| attribute.g.as_deref())
-}
-
-/// What a walk of a body touches once: its nodes and the values that it declares or is given.
-pub(super) fn size(body: &GraphProto) -> u64 {
-    let values = body.input.len() + body.output.len() + body.value_info.len();
-    (1 + body.node.len() + body.initializer.len() + body.sparse_initializer.len() + values) as u64
-}
-
-/// What is known where either list of values may stand.
-fn join(a: &[Known], b: &[Known]) -> Vec<Known> {
-    a.iter().zip(b).map(|(a, b)| a.join(b)).collect()
 }
 
 /// Outputs of a turn: the condition (Loop only) if it is known, carried values, slices of scanned outputs.
