@@ -11,7 +11,7 @@ use ergometer::onnx::schema::attribute_proto::AttributeType;
 use ergometer::onnx::schema::{GraphProto, ModelProto};
 use ergometer::ops::Confidence;
 use ergometer::tensor::ElementType::{Bool, Float32, Int64};
-use support::{N, With, float, function, graph, ints, model, node, truth, untyped, value, weight};
+use support::{N, S, With, float, function, graph, ints, model, node, truth, untyped, value, weight};
 
 fn analyze(model: &ModelProto) -> (TypedGraph<'_>, ModelCost) {
     let typed = infer(model, &Request::default()).unwrap();
@@ -497,4 +497,163 @@ fn the_user_chooses_a_branch_where_the_model_does_not() {
     assert_eq!([of(Some(true), false), of(Some(false), true)], known);
     let request = Request { branches: vec![(Some("nowhere".into()), true)], ..Request::default() };
     assert!(matches!(infer(&choice(None), &request), Err(GraphError::UnknownName { kind: "choice", .. })));
+}
+
+#[test]
+fn the_value_of_an_input_decides_like_a_constant_and_still_costs() {
+    let open = model(graph(
+        vec![float("x", &[N(4), N(16)]), value("until", Int64, &[])],
+        vec![truth("always", true), weight("w", Float32, &[16, 16])],
+        vec![node("Loop", &["until", "always", "x"], &["y"]).graph("body", multiply_body())],
+        vec![untyped("y")],
+    ));
+    let request = |words: &[&str]| Request {
+        values: vec![("until".to_owned(), words.iter().map(|word| (*word).to_owned()).collect())],
+        ..Request::default()
+    };
+    assert_eq!(asked(&open, &request(&["9"])), (9 * 1024, true, vec![]));
+    let bindings = infer(&open, &request(&["9"])).unwrap().bindings;
+    assert!(bindings.iter().any(|binding| (binding.name.as_str(), binding.value) == ("value(until)", 9)));
+    for (words, problem) in [
+        (&["9", "9"][..], "it has 1 elements, 2 are given"),
+        (&["0.5"], "\"0.5\" is no element of int64"),
+        (&["99999999999999999999"], "\"99999999999999999999\" is no element of int64"),
+    ] {
+        let error = infer(&open, &request(words)).unwrap_err().to_string();
+        assert_eq!(error, format!("the value of input \"until\" does not fit: {problem}"));
+    }
+    let mut elsewhere = request(&["9"]);
+    elsewhere.values[0].0 = "untill".to_owned();
+    assert!(matches!(infer(&open, &elsewhere), Err(GraphError::UnknownName { kind: "input", .. })));
+}
+
+#[test]
+fn a_list_that_is_an_input_is_as_long_as_its_value() {
+    let reshape = model(graph(
+        vec![float("x", &[N(4), N(16)]), value("sizes", Int64, &[S("rank")])],
+        vec![],
+        vec![node("Reshape", &["x", "sizes"], &["y"])],
+        vec![untyped("y")],
+    ));
+    let words = ["2", "-1", "8"].map(str::to_owned).to_vec();
+    let request = Request { values: vec![("sizes".to_owned(), words.clone())], ..Request::default() };
+    assert_eq!(shape(&infer(&reshape, &request).unwrap(), "y"), r#"["2", "4", "8"]"#);
+    let other = Request { dims: vec![("rank".to_owned(), 2)], ..request };
+    assert!(matches!(infer(&reshape, &other), Err(GraphError::Contradiction { first: 2, second: 3, .. })));
+}
+
+/// A body that multiplies the element of a sequence by `w` (input 1).
+fn map_body() -> GraphProto {
+    let inputs = vec![untyped("element"), untyped("by")];
+    graph(inputs, vec![], vec![node("MatMul", &["element", "by"], &["made"])], vec![untyped("made")])
+}
+
+#[test]
+fn a_map_runs_its_body_once_for_each_element_of_a_sequence() {
+    let map = |elements: &[&str], rows: i64| {
+        model(graph(
+            vec![float("x", &[N(4), N(16)]), float("z", &[N(rows), N(16)])],
+            vec![weight("w", Float32, &[16, 16]), ints("first", &[], &[0])],
+            vec![
+                node("SequenceConstruct", elements, &["list"]),
+                node("SequenceMap", &["list", "w"], &["mapped"]).graph("body", map_body()),
+                node("SequenceAt", &["mapped", "first"], &["y"]),
+                node("SequenceLength", &["mapped"], &["n"]),
+            ],
+            vec![untyped("y"), untyped("n")],
+        ))
+    };
+    let even = map(&["x", "z", "x"], 4);
+    assert_eq!(macs(&even), 3 * 1024);
+    assert_eq!(shape(&analyze(&even).0, "y"), r#"["4", "16"]"#);
+    // Of tensors of several sizes, each is counted as the largest, and said to be.
+    let uneven = map(&["x", "z"], 2);
+    let (_, cost) = analyze(&uneven);
+    assert_eq!(
+        (cost.totals.counts.macs, cost.totals.counts.confidence),
+        (2 * 1024, Confidence::DataDependent)
+    );
+}
+
+#[test]
+fn a_map_over_a_sequence_without_a_length_asks_how_often() {
+    let split = model(graph(
+        vec![float("x", &[N(12), N(16)]), value("choice", Bool, &[])],
+        vec![weight("w", Float32, &[16, 16])],
+        vec![
+            node("Split", &["x"], &["a", "b", "c"]).int("num_outputs", 3),
+            node("If", &["choice"], &["list"])
+                .graph("then_branch", sequence(&["a", "b", "c"]))
+                .graph("else_branch", sequence(&["a"])),
+            node("SequenceMap", &["list", "w"], &["mapped"]).graph("body", map_body()),
+        ],
+        vec![untyped("mapped")],
+    ));
+    assert_eq!(asked(&split, &Request::default()), (1024, false, vec![]));
+    let said = vec![("trips(make_mapped)".to_owned(), 3)];
+    assert_eq!(asked(&split, &turns(None, 3)), (3 * 1024, true, said));
+}
+
+/// A branch that makes a list of values around it.
+fn sequence(elements: &[&str]) -> GraphProto {
+    graph(vec![], vec![], vec![node("SequenceConstruct", elements, &["made"])], vec![untyped("made")])
+}
+
+#[test]
+fn the_graphs_of_flex_attention_run_on_every_score() {
+    let modify = |name: &str, op: &str| {
+        let made = format!("{name}_made");
+        graph(vec![untyped(name)], vec![], vec![node(op, &[name], &[&made])], vec![untyped(&made)])
+    };
+    let operand = |name: &str, tokens: i64| float(name, &[N(2), N(3), N(tokens), N(8)]);
+    let attention = |modified: bool| {
+        let mut attention = node("FlexAttention", &["q", "k", "v"], &["y"]).domain("ai.onnx.preview");
+        if modified {
+            attention = attention.graph("score_mod", modify("scores", "Relu"));
+            attention = attention.graph("prob_mod", modify("probabilities", "Exp"));
+        }
+        let inputs = vec![operand("q", 5), operand("k", 7), operand("v", 7)];
+        model(graph(inputs, vec![], vec![attention], vec![untyped("y")]))
+    };
+    let scores = 2 * 3 * 5 * 7;
+    let count = |model: &ModelProto| {
+        let (_, cost) = analyze(model);
+        assert!(cost.totals.complete, "{:?}", cost.uncosted);
+        (cost.totals.counts.macs, cost.totals.counts.alu, cost.totals.counts.trans)
+    };
+    let (macs, alu, trans) = count(&attention(false));
+    assert_eq!(macs, scores * (8 + 8));
+    assert_eq!(count(&attention(true)), (macs, alu + scores, trans + scores));
+}
+
+#[test]
+fn a_gradient_takes_the_values_and_a_product_for_each_factor_that_varies() {
+    // 4·16·16 MACs and as many again, then an addition of 4·16 elements.
+    let of = |xs: &[&str], zs: &[&str]| {
+        let gradient = node("Gradient", &["w", "x"], &["dw"])
+            .domain("ai.onnx.preview.training")
+            .texts("xs", xs)
+            .texts("zs", zs)
+            .text("y", "y");
+        let model = model(graph(
+            vec![float("x", &[N(4), N(16)]), float("w", &[N(16), N(16)])],
+            vec![],
+            vec![
+                node("MatMul", &["x", "w"], &["h"]),
+                node("Relu", &["h"], &["active"]),
+                node("MatMul", &["active", "w"], &["y"]),
+                gradient,
+            ],
+            vec![untyped("y"), untyped("dw")],
+        ));
+        let (typed, cost) = analyze(&model);
+        assert!(cost.totals.complete, "{:?}", cost.uncosted);
+        assert_eq!(cost.totals.counts.confidence, Confidence::Formula);
+        (cost.totals.counts.macs, cost.totals.counts.alu, shape(&typed, "dw"))
+    };
+    let square = r#"["16", "16"]"#.to_owned();
+    // Forward twice (in the model and in the gradient), and backward: one factor of the first product varies, both of
+    // the second; the Relu runs in the model, in the gradient, and once for its derivative.
+    assert_eq!(of(&["w"], &["x"]), (1024 * (2 + 1) + 1024 * (2 + 2), 64 * 3, square.clone()));
+    assert_eq!(of(&["w", "x"], &[]), (1024 * (2 + 2) + 1024 * (2 + 2), 64 * 3, square));
 }

@@ -126,10 +126,8 @@ fn grid(operators: &[&Operator]) -> Grid<'static> {
 
 fn formula(operator: &Operator) -> String {
     match &operator.rule {
-        Rule::Costed(rules) => rules.work.formula().into_owned(),
-        Rule::Subgraph => {
-            "what the nodes of its bodies count, as often as they run; of branches, the larger one".to_owned()
-        }
+        Rule::Costed(rules) | Rule::Modified(rules, _) => rules.work.formula().into_owned(),
+        Rule::Subgraph(formula) => (*formula).to_owned(),
         Rule::Unsupported(reason) => format!("not counted: {reason}"),
     }
 }

@@ -71,8 +71,8 @@ pub fn domain(operator: &Operator) -> &'static str {
 
 fn row(operator: &Operator) -> Vec<Cell<'static>> {
     let (state, reason) = match operator.rule {
-        Rule::Costed(_) => ("costed", ""),
-        Rule::Subgraph => ("subgraph", "its bodies' nodes are counted"),
+        Rule::Costed(_) | Rule::Modified(..) => ("costed", ""),
+        Rule::Subgraph(_) => ("subgraph", "its bodies' nodes are counted"),
         Rule::Unsupported(reason) => ("unsupported", reason),
     };
     vec![

@@ -27,6 +27,9 @@ pub struct Shapes {
     /// Without it, the branch with the most FLOPs is counted
     #[arg(long = "branch", value_name = "[NODE=]then|else", value_parser = branch)]
     branches: Vec<(Option<String>, bool)>,
+    /// Say what a small input holds, where shapes or turns follow from it: num_beams=4, sizes=1,3,448,448
+    #[arg(long = "value", value_name = "NAME=V[,V…]", value_parser = value)]
+    values: Vec<(String, Vec<String>)>,
 }
 
 impl Shapes {
@@ -38,6 +41,7 @@ impl Shapes {
             batch: self.batch,
             trips: self.trips.clone(),
             branches: self.branches.clone(),
+            values: self.values.clone(),
         }
     }
 }
@@ -111,6 +115,16 @@ fn branch(text: &str) -> Result<(Option<String>, bool), String> {
     }
 }
 
+/// `num_beams=4` or `sizes=1,3,448,448`.
+fn value(text: &str) -> Result<(String, Vec<String>), String> {
+    let (name, value) = named(text, "num_beams=4")?;
+    let words: Vec<String> = value.split(',').map(|word| word.trim().to_owned()).collect();
+    match words.iter().find(|word| word.parse::<f64>().is_err() && word.parse::<bool>().is_err()) {
+        Some(word) => Err(format!("\"{word}\" is no element: a number, true or false is needed")),
+        None => Ok((name.to_owned(), words)),
+    }
+}
+
 /// What is said of a node, with its name, or of all.
 fn one_or_all(text: &str) -> (Option<String>, &str) {
     text.rsplit_once('=').map_or((None, text), |(name, value)| (Some(name.to_owned()), value))
@@ -157,6 +171,17 @@ mod tests {
         }
         assert_eq!(dimension("batch=8").unwrap(), ("batch".to_owned(), 8));
         assert!(dimension("batch").is_err());
+    }
+
+    #[test]
+    fn elements_are_numbers_and_truth_values() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(value("num_beams=4").unwrap(), ("num_beams".to_owned(), words(&["4"])));
+        assert_eq!(value("sizes=1, 3,-1").unwrap(), ("sizes".to_owned(), words(&["1", "3", "-1"])));
+        assert_eq!(value("go=true").unwrap(), ("go".to_owned(), words(&["true"])));
+        for text in ["x", "=1", "x=", "x=1,,2", "x=many"] {
+            assert!(value(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -55,7 +55,8 @@ impl Edges {
                 builder.push(node.inputs.iter().take(read).flatten().filter_map(producer));
                 continue;
             }
-            let is_function = !matches!(node.operator.map(|operator| &operator.rule), Some(Rule::Subgraph));
+            let is_function =
+                !matches!(node.operator.map(|operator| &operator.rule), Some(Rule::Subgraph(_)));
             let first = bodies.partition_point(|body| body.call < index);
             let run = bodies.get(first..).unwrap_or(&[]).iter().take_while(|body| body.call == index);
             let made = run.flat_map(|body| body.results.iter().flatten());

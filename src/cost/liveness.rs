@@ -8,7 +8,7 @@
 
 use super::LayerCost;
 use crate::graph::{Body, Source, TypedGraph, TypedNode, Value, ValueId};
-use crate::ops::{Confidence, Rule, Traffic};
+use crate::ops::{Confidence, Operator, Traffic};
 use crate::tensor::{ElementType, Type};
 
 /// The most bytes that are live at once; `None` if the size of a live value has no bound.
@@ -154,8 +154,6 @@ fn is_loop(body: &Body) -> bool {
 }
 
 fn is_view(node: &TypedNode) -> bool {
-    matches!(
-        node.operator.map(|operator| &operator.rule),
-        Some(Rule::Costed(costed)) if !node.call && matches!(costed.traffic, Traffic::View)
-    )
+    let rules = node.operator.and_then(Operator::costed);
+    !node.call && rules.is_some_and(|rules| matches!(rules.traffic, Traffic::View))
 }

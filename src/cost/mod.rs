@@ -201,8 +201,8 @@ fn layer(graph: &TypedGraph, node: &TypedNode) -> Result<LayerCost, String> {
         return Ok(free);
     }
     let rules = match node.operator.map(|operator| &operator.rule) {
-        Some(Rule::Costed(rules)) => rules,
-        Some(Rule::Subgraph) => return Err("its body is not entered".into()),
+        Some(Rule::Costed(rules) | Rule::Modified(rules, _)) => rules,
+        Some(Rule::Subgraph(_)) => return Err("its body is not entered".into()),
         Some(Rule::Unsupported(reason)) => return Err((*reason).into()),
         None => return Err("no operator of this name is known".into()),
     };
@@ -243,6 +243,7 @@ fn costed(
     }
     once.confidence = once.confidence.max(match node.trips {
         Trips::Exact => Confidence::Exact,
+        Trips::Formula => Confidence::Formula,
         Trips::AtMost => Confidence::Bound,
         Trips::Unknown => Confidence::DataDependent,
     });

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CostError, LayerCost};
 use crate::graph::{Source, TypedGraph, TypedNode, Value, ValueId};
-use crate::ops::{Rule, Weights};
+use crate::ops::{Operator, Weights};
 use crate::tensor::{ElementType, TensorType, Type};
 
 /// Parameters, by what they are for.
@@ -86,7 +86,7 @@ struct Weight {
 
 /// Constant inputs of a node that are parameters.
 fn weights(graph: &TypedGraph, node: &TypedNode) -> Vec<Weight> {
-    let Some(Rule::Costed(rules)) = node.operator.map(|operator| &operator.rule) else { return vec![] };
+    let Some(rules) = node.operator.and_then(Operator::costed) else { return vec![] };
     let mut found = vec![];
     let mut one = |position: usize, kind, keep: fn(&TensorType) -> bool| {
         let Some(id) = node.inputs.get(position).copied().flatten() else { return };
@@ -132,7 +132,7 @@ fn is_trained(tensor: &TensorType) -> bool {
 
 /// Parameters in attributes.
 fn attributes(graph: &TypedGraph, node: &TypedNode) -> Option<Params> {
-    let Some(Rule::Costed(rules)) = node.operator.map(|operator| &operator.rule) else { return None };
+    let rules = node.operator.and_then(Operator::costed)?;
     let Weights::Attributes(rule) = rules.weights else { return None };
     let (elements, bytes) = graph.view(node, rule);
     Some(Params { elements, bytes, ..Params::default() })

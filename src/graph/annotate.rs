@@ -50,7 +50,7 @@ fn by_name<'g>(graph: &'g TypedGraph) -> HashMap<&'g str, Option<Type>> {
     let mut inside = vec![false; graph.nodes.len()];
     for body in &graph.bodies {
         let call = graph.nodes.get(body.call).and_then(|node| node.operator);
-        if call.is_none_or(|operator| !matches!(operator.rule, Rule::Subgraph)) {
+        if call.is_none_or(|operator| !matches!(operator.rule, Rule::Subgraph(_) | Rule::Modified(..))) {
             inside.get_mut(body.nodes.clone()).unwrap_or_default().fill(true);
         }
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::GraphError;
 use super::constant::declared;
 use crate::onnx::schema::{GraphProto, ValueInfoProto};
-use crate::tensor::{Dim, ElementType, TensorType, Type};
+use crate::tensor::{Dim, ElementType, Elements, MAX_ELEMENTS, Scalar, TensorType, Type};
 
 /// What the user fixes before inference.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -24,12 +24,14 @@ pub struct Request {
     pub trips: Vec<(Option<String>, u64)>,
     /// Whether the condition of an If holds where the model does not say: of the node with that name, or of every one.
     pub branches: Vec<(Option<String>, bool)>,
+    /// Elements of inputs that decide shapes or turns, in row-major order, as people write them: numbers, `true`, `false`.
+    pub values: Vec<(String, Vec<String>)>,
 }
 
 impl Request {
     /// Whether the user fixes a shape: a node that contradicts one is an error then.
     pub(super) fn fixes_shapes(&self) -> bool {
-        !self.dims.is_empty() || !self.inputs.is_empty() || self.batch.is_some()
+        !self.dims.is_empty() || !self.inputs.is_empty() || self.batch.is_some() || !self.values.is_empty()
     }
 }
 
@@ -122,6 +124,8 @@ struct Slot {
 pub(super) struct Bound {
     /// Type of each of [`inputs_of`] the graph, in order.
     pub inputs: Vec<Type>,
+    /// The elements of those that the user gives.
+    pub elements: Vec<Option<Elements>>,
     /// Every dimension with its origin.
     pub bindings: Vec<Binding>,
     /// The named dimensions.
@@ -141,10 +145,28 @@ pub(super) fn bind(graph: &GraphProto, request: &Request) -> Result<Bound, Graph
     for (name, value) in &request.dims {
         binder.dimension(name, *value)?;
     }
+    for (name, words) in &request.values {
+        binder.length(name, words.len())?;
+    }
     if let Some(batch) = request.batch {
         binder.batch(batch)?;
     }
-    Ok(binder.finish())
+    let mut bound = binder.finish();
+    for (name, words) in &request.values {
+        let Some(input) = inputs.iter().position(|info| info.name == *name) else { continue };
+        let Some(ty) = bound.inputs.get(input) else { continue };
+        let elements = written(name, ty, words)?;
+        for (at, element) in elements.iter().enumerate() {
+            let name =
+                if elements.len() == 1 { format!("value({name})") } else { format!("value({name})[{at}]") };
+            let value = element.int().and_then(|n| u64::try_from(n).ok());
+            bound.bindings.extend(value.map(|value| Binding { name, value, origin: Origin::User }));
+        }
+        if let Some(place) = bound.elements.get_mut(input) {
+            *place = Some(elements);
+        }
+    }
+    Ok(bound)
 }
 
 /// The inputs of a graph that an initializer does not give a value: files of IR version 3 list every
@@ -254,6 +276,19 @@ impl<'m> Binder<'m> {
             named.extend(slot.symbol.clone().zip(slot.given));
         }
         named.into_iter().try_for_each(|(symbol, value)| self.set_symbol(&symbol, value))
+    }
+
+    /// `--value NAME=V,V`: a list without a length of its own is as long as what is given.
+    fn length(&mut self, name: &str, length: usize) -> Result<(), GraphError> {
+        let Some(input) = self.inputs.iter().position(|info| info.name == name) else {
+            return self.shape(name, &[]);
+        };
+        let given = self.slots.iter().any(|slot| slot.input == input && slot.given.is_some());
+        let shape = self.types.get(input).and_then(Type::tensor).map(|ty| ty.shape.as_deref());
+        match shape {
+            Some(None | Some([Dim::Unknown])) if !given => self.shape(name, &[length as u64]),
+            _ => Ok(()),
+        }
     }
 
     /// `--dim NAME=VALUE`.
@@ -437,11 +472,37 @@ impl<'m> Binder<'m> {
             }
         }
         Bound {
+            elements: vec![None; types.len()],
             inputs: types,
             bindings,
             symbols: self.symbols.into_iter().map(|(name, (value, _))| (name, value)).collect(),
         }
     }
+}
+
+/// The elements of an input as people write them.
+fn written(input: &str, ty: &Type, words: &[String]) -> Result<Elements, GraphError> {
+    let wrong = |problem: String| GraphError::Value { input: input.to_owned(), problem };
+    let Type::Tensor(ty) = ty else { return Err(wrong("it is no tensor".to_owned())) };
+    match ty.elements() {
+        Dim::Exact(count) if count == words.len() as u64 && count <= MAX_ELEMENTS => {}
+        Dim::Exact(count) => {
+            return Err(wrong(format!("it has {count} elements, {} are given", words.len())));
+        }
+        _ => return Err(wrong("how many elements it has is not known".to_owned())),
+    }
+    let element = |word: &String| {
+        let read = match ty.element {
+            ElementType::Bool => word.parse().map(Scalar::Bool).ok(),
+            element if element.is_float() => {
+                word.parse().ok().filter(|x: &f64| x.is_finite()).map(Scalar::Float)
+            }
+            element if element.is_integer() => word.parse().map(Scalar::Int).ok(),
+            _ => None,
+        };
+        read.ok_or_else(|| wrong(format!("\"{word}\" is no element of {}", ty.element)))
+    };
+    words.iter().map(element).collect()
 }
 
 /// Whether a dimension of this name counts past and current tokens together, and so follows from others.

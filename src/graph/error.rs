@@ -48,6 +48,14 @@ pub enum GraphError {
         /// The other.
         second: u64,
     },
+    /// Elements that the user gives of an input do not fit it.
+    #[error("the value of input \"{input}\" does not fit: {problem}")]
+    Value {
+        /// Its name.
+        input: String,
+        /// Why.
+        problem: String,
+    },
     /// `--batch` on a model whose inputs have no batch dimension.
     #[error("no input has a batch dimension")]
     NoBatch,
@@ -75,6 +83,7 @@ impl GraphError {
             Self::UnknownName { .. } => "unknown-name",
             Self::InputRank { .. } => "input-rank",
             Self::Contradiction { .. } => "contradiction",
+            Self::Value { .. } => "value-mismatch",
             Self::NoBatch => "no-batch",
             Self::TooManyNodes { .. } => "too-many-nodes",
             Self::TooDeep { .. } => "too-deep",
@@ -97,6 +106,7 @@ impl GraphError {
             Self::UnknownName { .. } => "names are case-sensitive: --dim NAME=V",
             Self::InputRank { .. } => "give as many numbers as the input has dimensions",
             Self::Contradiction { .. } => "a name has one size in the whole model",
+            Self::Value { .. } => "give each element once: --value NAME=4, or --value NAME=1,3,224,224",
             Self::NoBatch => "set the dimensions that you mean with --dim or --input",
             Self::TooManyNodes { .. } | Self::TooDeep { .. } => {
                 "inline the functions of the model, or export it again"

@@ -76,14 +76,8 @@ pub fn infer<'m>(model: &'m ModelProto, request: &Request) -> Result<TypedGraph<
         trips: Trips::Exact,
         depth: 0,
     };
-    for (ty, info) in bound.inputs.into_iter().zip(inputs_of(main)) {
-        let id = walker.add(Value {
-            name: &info.name,
-            ty,
-            elements: None,
-            source: Source::Input,
-            constant: false,
-        });
+    for ((ty, elements), info) in bound.inputs.into_iter().zip(bound.elements).zip(inputs_of(main)) {
+        let id = walker.add(Value { name: &info.name, ty, elements, source: Source::Input, constant: false });
         root.insert(&info.name, id);
         walker.graph.inputs.push(id);
     }
@@ -147,6 +141,14 @@ impl<'m> Walker<'m> {
         }
         self.graph.values.push(value);
         self.graph.values.len() - 1
+    }
+
+    /// Walks a graph in which the names of the main graph's dimensions mean something else.
+    pub(super) fn apart<T>(&mut self, walk: impl FnOnce(&mut Self) -> T) -> T {
+        let symbols = std::mem::take(&mut self.symbols);
+        let result = walk(self);
+        self.symbols = symbols;
+        result
     }
 
     /// Walks so that a node that contradicts its shapes is an error.
@@ -275,15 +277,21 @@ impl<'m> Walker<'m> {
         Ok(graph.output.iter().map(|output| scope.lookup(&output.name).flatten()).collect())
     }
 
+    /// Adds a node to the list.
+    pub(super) fn list(&mut self, node: TypedNode<'m>) -> Result<(), GraphError> {
+        if self.graph.nodes.len() >= self.limit {
+            return Err(GraphError::TooManyNodes { limit: self.limit });
+        }
+        self.graph.nodes.push(node);
+        Ok(())
+    }
+
     fn walk_node(
         &mut self,
         node: &'m NodeProto,
         infos: &HashMap<&str, &'m ValueInfoProto>,
         scope: &mut Scope<'_, 'm>,
     ) -> Result<(), GraphError> {
-        if self.graph.nodes.len() >= self.limit {
-            return Err(GraphError::TooManyNodes { limit: self.limit });
-        }
         let domain = canonical(&node.domain);
         let operator = find(domain, &node.op_type);
         let function = match self.functions.is_empty() {
@@ -317,7 +325,7 @@ impl<'m> Walker<'m> {
             })
             .collect();
         let index = self.graph.nodes.len();
-        self.graph.nodes.push(TypedNode {
+        self.list(TypedNode {
             name: &node.name,
             op_type: &node.op_type,
             domain,
@@ -332,7 +340,7 @@ impl<'m> Walker<'m> {
             trips: scope.trips,
             call: false,
             problem: None,
-        });
+        })?;
 
         // A function of the model replaces an operator of the same name, but never one of ai.onnx.
         let costed = operator.is_some_and(|operator| operator.costed().is_some());
@@ -341,7 +349,7 @@ impl<'m> Walker<'m> {
             (Some(function), _) if !(domain.is_empty() && costed) => {
                 self.call(index, function, node, scope)?
             }
-            (_, Some(Rule::Costed(rules))) => match self.apply(index, rules) {
+            (_, Some(Rule::Costed(rules) | Rule::Modified(rules, _))) => match self.apply(index, rules) {
                 Ok(outputs) => outputs,
                 Err(error) if self.strict && !error.is_unknown() => {
                     return Err(GraphError::Node {
@@ -358,7 +366,7 @@ impl<'m> Walker<'m> {
                     vec![]
                 }
             },
-            (_, Some(Rule::Subgraph)) => self.subgraph(index, node, scope)?,
+            (_, Some(Rule::Subgraph(_))) => self.subgraph(index, node, scope)?,
             (_, Some(Rule::Unsupported(reason))) => {
                 problem = Some((*reason).to_owned());
                 vec![]
@@ -368,6 +376,11 @@ impl<'m> Walker<'m> {
                 vec![]
             }
         };
+        if let Some(Rule::Modified(_, bodies)) = operator.map(|operator| &operator.rule)
+            && problem.is_none()
+        {
+            self.modifiers(index, node, *bodies, scope)?;
+        }
         self.finish(index, node, outputs, problem, infos, scope);
         Ok(())
     }

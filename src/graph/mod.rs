@@ -81,7 +81,7 @@ pub enum Source<'m> {
 }
 
 /// One node after inference.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TypedNode<'m> {
     /// Its name; may be empty or shared.
     pub name: &'m str,
@@ -113,11 +113,13 @@ pub struct TypedNode<'m> {
     pub problem: Option<String>,
 }
 
-/// How well the number of turns is known for a node in a loop's body.
+/// How well it is known how often a node runs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Trips {
     /// Known.
     Exact,
+    /// The node stands for others that are like it, so many by a stated rule: those of a gradient.
+    Formula,
     /// At most so many: the loop may stop early.
     AtMost,
     /// Not known: counted as one turn.
@@ -151,7 +153,7 @@ pub struct Body {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Warning {
     /// A stable word: `declared-shape`, `default-contradicted`, `trip-count`, `duplicate-name`,
-    /// `missing-output`, `uncounted-body`.
+    /// `missing-output`.
     pub code: &'static str,
     /// The value or node it is about.
     pub value: String,

@@ -5,7 +5,7 @@
 use super::dims::{count, divided, product};
 use super::form::{self, Form};
 use super::norm::SOFTMAX;
-use super::{Confidence, Counts, Moved, Node, OpError, traffic};
+use super::{Counts, Moved, Node, OpError, traffic};
 use crate::tensor::{Dim, ElementType, Shape, TensorType, Type};
 
 /// The sizes of scaled dot-product attention.
@@ -202,11 +202,23 @@ pub fn attention_form(node: &Node, _: &[Type], _: &Counts) -> Result<Form, OpErr
     sizes(node)?.form(None)
 }
 
-/// [`core`]; what the graphs `score_mod` and `prob_mod` do to each score is not counted, and said to be unknown.
+/// [`core`]: what the graphs `score_mod` and `prob_mod` do is counted with their nodes.
 pub fn flex_attention_work(node: &Node, _: &[Type]) -> Result<Counts, OpError> {
-    let counts = core(&sizes(node)?, (node.element(0)?, node.element(1)?), 0)?;
-    let modified = node.any("score_mod").is_some() || node.any("prob_mod").is_some();
-    Ok(if modified { Counts { confidence: Confidence::Unknown, ..counts } } else { counts })
+    core(&sizes(node)?, (node.element(0)?, node.element(1)?), 0)
+}
+
+/// Both graphs of `FlexAttention` are given a tensor `[B, Hq, L, S]` of the type of the softmax: float32 unless
+/// `softmax_precision` says another, or the query is float64.
+///
+/// Source: ONNX `FlexAttention`, preview 1.
+pub fn modifiers(node: &Node) -> Result<Vec<(&'static str, Vec<Type>)>, OpError> {
+    let usual = match node.element(0)? {
+        ElementType::Float64 => ElementType::Float64,
+        _ => ElementType::Float32,
+    };
+    let element = node.element_type("softmax_precision")?.unwrap_or(usual);
+    let scores = Type::from(TensorType::new(element, sizes(node)?.scores()));
+    Ok(vec![("score_mod", vec![scores.clone()]), ("prob_mod", vec![scores])])
 }
 
 /// Where an operator of rotary embedding has its inputs.
@@ -350,9 +362,10 @@ pub fn linear_attention_work(node: &Node, _: &[Type]) -> Result<Counts, OpError>
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Case, op, op_of};
-    use super::super::{Attribute, Bytes, Confidence};
-    use crate::tensor::Dim;
-    use crate::tensor::ElementType::{Bool, Float16, Float32, Int64};
+    use super::super::{Bytes, Confidence};
+    use super::modifiers;
+    use crate::tensor::ElementType::{Bool, Float16, Float32, Float64, Int64};
+    use crate::tensor::{Dim, TensorType};
 
     /// Two sequences, eight query heads on four key heads of 16, values of 12.
     fn four_dimensional() -> Case {
@@ -417,15 +430,22 @@ mod tests {
     }
 
     #[test]
-    fn flex_attention_says_that_its_graphs_are_not_counted() {
-        let case = || {
-            op_of("ai.onnx.preview", "FlexAttention", 1)
-                .f32(&[1, 2, 3, 4])
-                .f32(&[1, 2, 3, 4])
-                .f32(&[1, 2, 3, 4])
+    fn the_graphs_of_flex_attention_are_given_the_scores() {
+        let case = |element| {
+            let operand = |case: Case, tokens| case.input(element, &[1, 2, tokens, 4]);
+            operand(operand(operand(op_of("ai.onnx.preview", "FlexAttention", 1), 5), 7), 7)
         };
-        assert_eq!((case().shape(), case().counts().macs), ("1×2×3×4".into(), 2 * 9 * 8));
-        assert_eq!(case().attr("score_mod", Attribute::Other).counts().confidence, Confidence::Unknown);
+        let given = |case: &Case| case.run(|node, _| modifiers(node).unwrap());
+        let scores = |element| vec![TensorType::exact(element, &[1, 2, 5, 7]).into()];
+        for (case, element) in [
+            (case(Float16), Float32),
+            (case(Float64), Float64),
+            (case(Float16).attr("softmax_precision", i64::from(Float16.onnx_code())), Float16),
+        ] {
+            let expected = vec![("score_mod", scores(element)), ("prob_mod", scores(element))];
+            assert_eq!(given(&case), expected);
+        }
+        assert_eq!(case(Float16).counts().macs, 2 * 5 * 7 * 8);
     }
 
     #[test]

@@ -100,8 +100,10 @@ pub struct Operator {
 pub enum Rule {
     /// It has all its rules.
     Costed(Costed),
-    /// It runs graphs of its own (If, Loop, Scan): inference enters them, and their nodes cost, not it.
-    Subgraph,
+    /// It has all its rules, and graphs that it applies on the way: their nodes cost as well.
+    Modified(Costed, BodyRule),
+    /// It runs graphs: inference enters them, and their nodes cost, not it. What it counts, in words.
+    Subgraph(&'static str),
     /// Not counted yet, with the reason.
     Unsupported(&'static str),
 }
@@ -133,6 +135,9 @@ pub type ValueRule = fn(&Node, &[Type]) -> Result<Vec<Option<Elements>>, OpError
 
 /// Form of a node's kernel, given the types of its outputs and what it costs: see [`Form::of`].
 pub type FormRule = fn(&Node, &[Type], &Counts) -> Result<Form, OpError>;
+
+/// For each graph that a node may have, the attribute that holds it and the types of what it is applied to.
+pub type BodyRule = fn(&Node) -> Result<Vec<(&'static str, Vec<Type>)>, OpError>;
 
 /// How small values pass through an operator.
 #[derive(Debug)]
@@ -237,8 +242,8 @@ impl Operator {
     /// The rules, if the operator has them.
     pub fn costed(&self) -> Option<&Costed> {
         match &self.rule {
-            Rule::Costed(costed) => Some(costed),
-            Rule::Subgraph | Rule::Unsupported(_) => None,
+            Rule::Costed(costed) | Rule::Modified(costed, _) => Some(costed),
+            Rule::Subgraph(_) | Rule::Unsupported(_) => None,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use super::Traffic::{Streamed, View};
 use super::Values::{Computed, Opaque, Random};
 use super::Work::{Formula, Free, PerInput, PerOutput};
-use super::{Costed, Counts, FormRule, Operator, Rule, ShapeRule, Traffic, Values, Weights, Work};
+use super::{BodyRule, Costed, Counts, FormRule, Operator, Rule, ShapeRule, Traffic, Values, Weights, Work};
 use super::{
     along_axis, attention, cast, contrib, conv, einsum, elementwise, form, gather, generate, layout,
 };
@@ -49,8 +49,16 @@ const fn row(
     }
 }
 
-const fn subgraph(domain: &'static str, name: &'static str, since: i64) -> Operator {
-    Operator { domain, name, since, rule: Rule::Subgraph }
+/// The same row with graphs that are applied on the way.
+const fn modified(row: Operator, bodies: BodyRule) -> Operator {
+    match row.rule {
+        Rule::Costed(costed) => Operator { rule: Rule::Modified(costed, bodies), ..row },
+        rule => Operator { rule, ..row },
+    }
+}
+
+const fn subgraph(domain: &'static str, name: &'static str, since: i64, formula: &'static str) -> Operator {
+    Operator { domain, name, since, rule: Rule::Subgraph(formula) }
 }
 
 const fn unsupported(domain: &'static str, name: &'static str, since: i64, reason: &'static str) -> Operator {
@@ -195,7 +203,7 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "Attention", 23, attention::attention, Opaque, Formula(attention::attention_work, "B·Hq·Sq·Skv·(d + dv) MACs, the cache in Skv; of each score 4 alu, 1 trans and 1 div for scale and softmax, more for a mask and a soft cap; at most, where nonpad_kv_seqlen is given"), Streamed, Weights::None, attention::attention_form),
     row(ONNX, "LinearAttention", 27, attention::linear_attention, Opaque, Formula(attention::linear_attention_work, "for each token and head d·dv MACs for the outer product, for the read-out of each query head, and for the retrieval of the delta rules; the products of decay and beta are alu"), Streamed, Weights::None, form::contraction),
     row(ONNX, "RotaryEmbedding", 23, elementwise::same_as_input, Opaque, Formula(attention::rotate, "3 alu for each element that turns: four products and two sums a pair"), Traffic::Formula(attention::rotary), Weights::None, form::elementwise),
-    row(PREVIEW, "FlexAttention", 1, attention::attention, Opaque, Formula(attention::flex_attention_work, "as Attention; what score_mod and prob_mod do to a score is not known"), Streamed, Weights::None, attention::attention_form),
+    modified(row(PREVIEW, "FlexAttention", 1, attention::attention, Opaque, Formula(attention::flex_attention_work, "as Attention, and the nodes of score_mod and prob_mod on the scores"), Streamed, Weights::None, attention::attention_form), attention::modifiers),
 
     // Recurrent
     row(ONNX, "GRU", 1, rnn::one_state, Opaque, Formula(rnn::gru, "directions·T·B·3H·(X + H) MACs; biases, gates and their combination in alu, trans and div"), Streamed, Weights::At(&[1, 2, 3]), rnn::gru_form),
@@ -302,10 +310,10 @@ pub static OPERATORS: &[Operator] = &[
     row(ONNX, "TfIdfVectorizer", 9, strings::tf_idf_vectorizer, Opaque, Formula(strings::tf_idf_work, "1 str or int for each element, length and number of skips; 1 alu an output for weights"), Streamed, Weights::Attributes(strings::tf_idf_weights), form::other),
 
     // Control flow
-    subgraph(ONNX, "If", 1),
-    subgraph(ONNX, "Loop", 1),
-    subgraph(ONNX, "Scan", 8),
-    subgraph(ONNX, "SequenceMap", 17),
+    subgraph(ONNX, "If", 1, "the nodes of the branch that runs; where that is not known, of the one with more FLOPs, or that of --branch"),
+    subgraph(ONNX, "Loop", 1, "the nodes of its body, as often as it runs; where that is not known, as often as --trips says"),
+    subgraph(ONNX, "Scan", 8, "the nodes of its body, once for each element along the scanned axis"),
+    subgraph(ONNX, "SequenceMap", 17, "the nodes of its body, once for each element of the sequence; where how many is not known, as often as --trips says"),
 
     // Classical machine learning and training
     row(ML, "ArrayFeatureExtractor", 1, ml::encode::extractor, Opaque, Free, Streamed, Weights::None, gather::gather_elements_form),
@@ -329,13 +337,13 @@ pub static OPERATORS: &[Operator] = &[
     row(ML, "ZipMap", 1, ml::encode::zip_map, Opaque, Free, Streamed, Weights::Attributes(ml::encode::zip_parameters), form::other),
     row(TRAINING, "Adagrad", 1, ml::training::adagrad, Opaque, Formula(ml::training::adagrad_work, "5 alu and 2 div a parameter"), Streamed, Weights::None, form::elementwise),
     row(TRAINING, "Adam", 1, ml::training::adam, Opaque, Formula(ml::training::adam_work, "8 alu and 2 div a parameter"), Streamed, Weights::None, form::elementwise),
-    unsupported(TRAINING, "Gradient", 1, "its outputs are gradients of another part of the graph, which a rule of one node cannot see"),
+    subgraph(TRAINING, "Gradient", 1, "the nodes from xs and zs to y once, and once more for each operand that varies with xs: exact for contractions, by that rule for others"),
     row(TRAINING, "Momentum", 1, ml::training::momentum, Opaque, Formula(ml::training::momentum_work, "5 alu a parameter"), Streamed, Weights::None, form::elementwise),
 
     // com.microsoft
     row(MICROSOFT, "Attention", 1, contrib::attention::attention, Opaque, Formula(contrib::attention::attention_work, "B·S·D·(Dq + Dk + Dv) MACs of the projections, their bias, rotary embedding if asked for, and the core as in Attention"), Streamed, Weights::At(&[1, 2]), contrib::attention::attention_form),
     row(MICROSOFT, "AttnLSTM", 1, rnn::two_states, Opaque, Formula(rnn::attentive_work, "as LSTM, the attention in its input; at each step H·A + T·A + T·depth MACs, a hyperbolic tangent for each place and unit and a softmax; T·depth·A MACs once a sequence"), Streamed, Weights::At(&[1, 2, 3, 7, 8, 9, 10, 13]), form::contraction),
-    unsupported(MICROSOFT, "BeamSearch", 1, "its graphs run once for each generated token, on a past that grows with it, and how many there are is data"),
+    subgraph(MICROSOFT, "BeamSearch", 1, "the nodes of the encoder, if there is one, once, and those of the decoder once on the prompt and then once a generated token, on a past that grows; so many tokens as max_length leaves, or as --trips says, of num_beams sequences for each of the batch. Choosing among tokens is left out"),
     row(MICROSOFT, "BiasAdd", 1, elementwise::same_as_input, Opaque, PerOutput(contrib::activation::BIAS_ADD), Streamed, Weights::At(&[1]), form::elementwise),
     row(MICROSOFT, "BiasDropout", 1, contrib::activation::dropped, Opaque, Formula(contrib::activation::bias_dropout_work, "1 alu an output for the bias, 1 for a residual; outside training nothing is dropped"), Streamed, Weights::At(&[1]), form::elementwise),
     row(MICROSOFT, "BiasGelu", 1, contrib::activation::biased, Opaque, PerOutput(contrib::activation::BIAS_GELU), Streamed, Weights::At(&[1]), form::elementwise),
@@ -383,7 +391,7 @@ pub static OPERATORS: &[Operator] = &[
     row(MICROSOFT, "GemmFastGelu", 1, matmul::matmul, Opaque, Formula(contrib::matmul::gelu_work, "B·M·N·K MACs, E alu with a bias, and the tanh form of Gelu of each output"), Streamed, Weights::At(&[1, 2]), matmul::matmul_form),
     row(MICROSOFT, "GemmFloat8", 1, contrib::matmul::float8_gemm, Opaque, Formula(contrib::matmul::gemm_work, "as Gemm of ai.onnx, and the activation of each output"), Streamed, Weights::Quantized { values: &[0, 1, 2], parameters: &[3, 4, 5] }, matmul::gemm_form),
     row(MICROSOFT, "GemmaRotaryEmbedding", 1, contrib::position::gemma, Opaque, Formula(contrib::position::gemma_work, "2 trans for each angle, 3 alu for each element that turns"), Streamed, Weights::None, form::elementwise),
-    unsupported(MICROSOFT, "GreedySearch", 1, "its graphs run once for each generated token, on a past that grows with it, and how many there are is data"),
+    subgraph(MICROSOFT, "GreedySearch", 1, "the nodes of the encoder, if there is one, once, and those of the decoder once on the prompt and then once a generated token, on a past that grows; so many tokens as max_length leaves, or as --trips says, of each sequence. Choosing among tokens is left out"),
     row(MICROSOFT, "GridSample", 1, resize::grid_sample, Opaque, Formula(resize::grid_sample_work, "4 alu for each coordinate of each point of the grid, 2 for each neighbour of an output: 2^d for linear, 4^d for cubic"), Streamed, Weights::None, form::interpolated),
     row(MICROSOFT, "GroupNorm", 1, elementwise::same_as_input, Opaque, Formula(contrib::norm::group_work, "as GroupNormalization with beta, and a SiLU of each output if asked for"), Streamed, Weights::At(&[1, 2]), contrib::norm::group_form),
     row(MICROSOFT, "GroupQueryAttention", 1, contrib::multi_head::group_query, Opaque, Formula(contrib::multi_head::group_query_work, "B·Hq·Sq·Skv·(d + dv) MACs, Skv the total length, capped by local_window_size; softmax as in Attention; rotary embedding, soft cap, normalised heads and a bias where asked for"), Traffic::Formula(contrib::multi_head::group_query_traffic), Weights::At(&[11, 14, 15]), contrib::multi_head::group_query_form),
@@ -461,7 +469,7 @@ pub static OPERATORS: &[Operator] = &[
     row(MICROSOFT, "RotaryEmbedding", 1, elementwise::same_as_input, Opaque, Formula(attention::rotate, "3 alu for each element that turns: four products and two sums a pair"), Traffic::Formula(attention::microsoft_rotary), Weights::None, form::elementwise),
     row(MICROSOFT, "RouterGateUpProj", 1, contrib::matmul::router_gate_up, Opaque, Formula(contrib::matmul::router_gate_up_work, "tokens·K·N MACs, and a SwiGLU of each gated element"), Streamed, Weights::At(&[1]), matmul::matmul_form),
     row(MICROSOFT, "SampleOp", 1, elementwise::same_as_input, Opaque, Free, Streamed, Weights::None, form::copied),
-    unsupported(MICROSOFT, "Sampling", 1, "its graphs run once for each generated token, on a past that grows with it, and how many there are is data"),
+    subgraph(MICROSOFT, "Sampling", 1, "the nodes of the encoder, if there is one, once, and those of the decoder once on the prompt and then once a generated token, on a past that grows; so many tokens as max_length leaves, or as --trips says, of each sequence. Choosing among tokens is left out"),
     row(MICROSOFT, "ScaledSiLU", 1, elementwise::same_as_input, Opaque, PerOutput(contrib::activation::QUICK_GELU), Streamed, Weights::None, form::elementwise),
     row(MICROSOFT, "SkipGroupNorm", 1, contrib::norm::skip_group, Opaque, Formula(contrib::norm::skip_group_work, "as GroupNorm; 1 alu an output for the skip, 1 for a bias"), Streamed, Weights::At(&[1, 2, 4]), contrib::norm::group_form),
     row(MICROSOFT, "SkipLayerNormalization", 1, contrib::norm::skip, Opaque, Formula(contrib::norm::skip_layer_work, "as LayerNormalization; 1 alu an output for the skip, 1 for a bias, 1 for beta"), Streamed, Weights::At(&[2, 3, 4]), form::normalized),
@@ -481,7 +489,7 @@ pub static OPERATORS: &[Operator] = &[
     row(MICROSOFT, "Unique", 1, contrib::layout::unique, Opaque, Formula(select::unique_work, "n·⌈log₂ n⌉ int comparisons: a sort"), Streamed, Weights::None, select::unique_form),
     row(MICROSOFT, "VarlenCausalConvWithState", 1, contrib::conv::varlen_causal, Opaque, Formula(contrib::conv::varlen_causal_work, "tokens·C·k MACs; E alu with a bias; the activation of each output"), Streamed, Weights::At(&[1, 3]), contrib::conv::varlen_causal_form),
     row(MICROSOFT, "VarlenNGramHashMapping", 1, contrib::select::packed_hashes, Opaque, Formula(contrib::select::hashes_work, "2 int for each shift and each head of a token"), Streamed, Weights::None, form::other),
-    unsupported(MICROSOFT, "WhisperBeamSearch", 1, "its graphs run once for each generated token, on a past that grows with it, and how many there are is data"),
+    subgraph(MICROSOFT, "WhisperBeamSearch", 1, "the nodes of the encoder, if there is one, once, and those of the decoder once on the prompt and then once a generated token, on a past that grows; so many tokens as max_length leaves, or as --trips says, of num_beams sequences for each of the batch. Choosing among tokens is left out"),
     row(MICROSOFT, "WordConvEmbedding", 1, contrib::inspect::word_embedding, Opaque, Formula(contrib::inspect::word_embedding_work, "at most words·filters·(characters − window + 1)·window·size MACs, 2 alu and 1 trans for each"), Streamed, Weights::At(&[1, 2, 3]), form::contraction),
 
     // ONNX Runtime's operators that it registers under ai.onnx

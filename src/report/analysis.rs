@@ -293,7 +293,7 @@ pub struct Uncosted<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Warning<'a> {
     /// A word for programs: `declared-shape`, `default-contradicted`, `trip-count`, `duplicate-name`,
-    /// `missing-output`, `uncounted-body`, `no-estimate`.
+    /// `missing-output`, `no-estimate`.
     pub code: &'a str,
     /// The value, node or device that it is about.
     pub value: &'a str,

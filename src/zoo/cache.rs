@@ -82,6 +82,7 @@ impl Cache {
         text(&format!("{:?}", shapes.batch));
         text(&format!("{:?}", shapes.trips));
         text(&format!("{:?}", shapes.branches));
+        text(&format!("{:?}", shapes.values));
         *hasher.finalize().as_bytes()
     }
 

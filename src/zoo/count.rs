@@ -181,11 +181,13 @@ fn count(model: &Model, own: &[(String, u64)], all: &graph::Request) -> Result<C
             Err(GraphError::UnknownName { name, .. }) if !own_name(&name) => {
                 let named = |shapes: &graph::Request| {
                     let bodies = shapes.trips.len().saturating_add(shapes.branches.len());
-                    shapes.dims.len().saturating_add(shapes.inputs.len()).saturating_add(bodies)
+                    let inputs = shapes.inputs.len().saturating_add(shapes.values.len());
+                    shapes.dims.len().saturating_add(inputs).saturating_add(bodies)
                 };
                 let before = named(&shapes);
                 shapes.dims.retain(|(known, _)| *known != name);
                 shapes.inputs.retain(|(known, _)| *known != name);
+                shapes.values.retain(|(known, _)| *known != name);
                 shapes.trips.retain(|(known, _)| known.as_ref() != Some(&name));
                 shapes.branches.retain(|(known, _)| known.as_ref() != Some(&name));
                 if before == named(&shapes) {

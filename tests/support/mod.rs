@@ -69,6 +69,7 @@ pub trait With {
     fn ints(self, name: &str, values: &[i64]) -> Self;
     fn floats(self, name: &str, values: &[f32]) -> Self;
     fn text(self, name: &str, value: &str) -> Self;
+    fn texts(self, name: &str, values: &[&str]) -> Self;
     fn graph(self, name: &str, graph: GraphProto) -> Self;
     fn tensor(self, name: &str, tensor: TensorProto) -> Self;
     fn refers(self, name: &str, to: &str, kind: AttributeType) -> Self;
@@ -99,6 +100,12 @@ impl With for NodeProto {
     fn text(mut self, name: &str, value: &str) -> Self {
         let bytes = value.as_bytes().to_vec().into();
         self.attribute.push(AttributeProto { s: Some(bytes), ..attribute(name, AttributeType::String) });
+        self
+    }
+
+    fn texts(mut self, name: &str, values: &[&str]) -> Self {
+        let strings = values.iter().map(|value| value.as_bytes().to_vec().into()).collect();
+        self.attribute.push(AttributeProto { strings, ..attribute(name, AttributeType::Strings) });
         self
     }
 

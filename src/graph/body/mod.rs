@@ -3,12 +3,22 @@
 //! A body's nodes stand in the node list, behind the node that runs them, with how often they run.
 
 mod choice;
+mod generation;
+mod gradient;
 mod turns;
 
 use super::infer::{Walker, name_of};
 use super::names::{Known, Scope};
-use super::{Body, GraphError, ValueId, Warning};
+use super::{Body, GraphError, Source, Value, ValueId, Warning, scope};
 use crate::onnx::schema::{GraphProto, NodeProto};
+use crate::ops::BodyRule;
+
+/// Whether a body may run several times, one after the other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Never,
+    Often,
+}
 
 impl<'m> Walker<'m> {
     /// Types of the outputs of a node that runs graphs of its own.
@@ -27,13 +37,83 @@ impl<'m> Walker<'m> {
             "If" => self.walk_if(index, node, &operands, scope),
             "Loop" => self.walk_loop(index, node, &operands, scope),
             "Scan" => self.walk_scan(index, node, &operands, scope),
-            other => {
-                if let Some(typed) = self.graph.nodes.get_mut(index) {
-                    typed.call = false;
-                }
-                self.warn("uncounted-body", node, format!("the body of {other} is not entered yet"));
-                Ok(vec![])
+            "SequenceMap" => self.walk_sequence(index, node, &operands, scope),
+            "Gradient" => self.walk_gradient(index, node, &operands, scope),
+            "BeamSearch" | "GreedySearch" | "Sampling" | "WhisperBeamSearch" => {
+                self.walk_generation(index, node, &operands, scope)
             }
+            _ => Ok(self.not_entered(index)),
+        }
+    }
+
+    /// A node whose body is not there, or cannot be walked: it is listed as not counted.
+    fn not_entered(&mut self, index: usize) -> Vec<Known> {
+        if let Some(typed) = self.graph.nodes.get_mut(index) {
+            typed.call = false;
+        }
+        vec![]
+    }
+
+    /// Walks the graphs that a node applies to what it makes on the way.
+    pub(super) fn modifiers(
+        &mut self,
+        index: usize,
+        node: &'m NodeProto,
+        bodies: BodyRule,
+        scope: &Scope<'_, 'm>,
+    ) -> Result<(), GraphError> {
+        let Some(typed) = self.graph.nodes.get(index) else { return Ok(()) };
+        let given = self.graph.view(typed, |view| {
+            let constant = view.inputs.iter().flatten().all(|operand| operand.constant);
+            bodies(view).map(|bodies| (bodies, constant))
+        });
+        // What is not known of the node is its own problem.
+        let Ok((given, constant)) = given else { return Ok(()) };
+        for (name, types) in given {
+            let Some(body) = body(node, name) else { continue };
+            let inputs = types.into_iter().map(|ty| Known { ty, elements: None, constant });
+            let mut inner = scope.body(scope::body_path(&scope.path, node, name));
+            self.walk_given(index, body, inputs, &mut inner, Again::Never)?;
+        }
+        Ok(())
+    }
+
+    /// Walks a body with values for its inputs, which are its own, and records it as the body of the node at `call`.
+    fn walk_given(
+        &mut self,
+        call: usize,
+        body: &'m GraphProto,
+        inputs: impl IntoIterator<Item = Known>,
+        inner: &mut Scope<'_, 'm>,
+        again: Again,
+    ) -> Result<Vec<Known>, GraphError> {
+        let first = self.graph.values.len();
+        self.enter(body, inputs, inner);
+        let inputs = first..self.graph.values.len();
+        let start = self.graph.nodes.len();
+        let results = self.walk_graph(body, inner)?;
+        let nodes = start..self.graph.nodes.len();
+        let again = again == Again::Often;
+        self.graph.bodies.push(Body { call, nodes, inputs, results: vec![], again });
+        Ok(results.iter().map(|id| self.known(*id)).collect())
+    }
+
+    /// Gives the inputs of a body their values.
+    fn enter(
+        &mut self,
+        body: &'m GraphProto,
+        inputs: impl IntoIterator<Item = Known>,
+        inner: &mut Scope<'_, 'm>,
+    ) {
+        for (info, known) in body.input.iter().zip(inputs) {
+            let id = self.add(Value {
+                name: &info.name,
+                ty: known.ty,
+                elements: known.elements,
+                source: Source::Input,
+                constant: known.constant,
+            });
+            inner.insert(&info.name, id);
         }
     }
 

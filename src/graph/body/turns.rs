@@ -1,4 +1,4 @@
-//! Loop and Scan: bodies that run turn after turn.
+//! Loop, Scan and SequenceMap: bodies that run turn after turn.
 //!
 //! A loop whose trip count is known is run turn by turn on types and small values; if every turn has the same
 //! types its body is listed once, else once a turn.
@@ -6,7 +6,7 @@
 use super::{body, join, size};
 use crate::graph::infer::{Walker, name_of};
 use crate::graph::names::{Known, Scope};
-use crate::graph::{Body, GraphError, Source, Trips, Value, ValueId, scope};
+use crate::graph::{Body, GraphError, Trips, ValueId, scope};
 use crate::onnx::schema::{GraphProto, NodeProto};
 use crate::ops::{Attribute, resolve_axis};
 use crate::tensor::{Dim, ElementType, Scalar, TensorType, Type};
@@ -76,7 +76,7 @@ impl<'m> Walker<'m> {
         operands: &[Option<ValueId>],
         scope: &Scope<'_, 'm>,
     ) -> Result<Vec<Known>, GraphError> {
-        let Some(body) = body(node, "body") else { return Ok(vec![]) };
+        let Some(body) = body(node, "body") else { return Ok(self.not_entered(index)) };
         let limit = match operands.first().copied().flatten() {
             None => Dim::Unknown,
             id => match self.known(id).elements.as_deref() {
@@ -114,7 +114,7 @@ impl<'m> Walker<'m> {
         operands: &[Option<ValueId>],
         scope: &Scope<'_, 'm>,
     ) -> Result<Vec<Known>, GraphError> {
-        let Some(body) = body(node, "body") else { return Ok(vec![]) };
+        let Some(body) = body(node, "body") else { return Ok(self.not_entered(index)) };
         let typed = self.graph.nodes.get(index);
         let version = typed.map_or(9, |typed| typed.version);
         let ints = |name: &str| match typed.and_then(|typed| typed.attributes.get(name)) {
@@ -193,6 +193,54 @@ impl<'m> Walker<'m> {
             }
         }
         Ok(outputs)
+    }
+
+    /// The body of a SequenceMap sees one element of each sequence; other inputs it sees whole.
+    pub(super) fn walk_sequence(
+        &mut self,
+        index: usize,
+        node: &'m NodeProto,
+        operands: &[Option<ValueId>],
+        scope: &Scope<'_, 'm>,
+    ) -> Result<Vec<Known>, GraphError> {
+        let Some(body) = body(node, "body") else { return Ok(self.not_entered(index)) };
+        let mut count = None;
+        let mut slices = vec![];
+        for id in operands {
+            let known = self.known(*id);
+            slices.push(match known.ty {
+                Type::Sequence(element, length) => {
+                    let length = length.map_or(Dim::Unknown, Dim::Exact);
+                    count.get_or_insert(length);
+                    Known { ty: *element, elements: None, constant: false }
+                }
+                _ => known,
+            });
+        }
+        let count = count.unwrap_or(Dim::Unknown);
+        let turns = Turns {
+            call: index,
+            body,
+            path: scope::body_path(&scope.path, node, "body"),
+            count,
+            lead: Lead::Scan,
+            slices,
+            said: self.answers.trips(name_of(node)),
+        };
+        let length = turns.settled(count).exact();
+        let outputs = self.run(node, turns, vec![], scope)?;
+        let unstacked = outputs.into_iter().map(|output| {
+            let element = match output.ty {
+                Type::Tensor(TensorType { element, shape: Some(shape) }) => {
+                    let shape = shape.get(1..).unwrap_or_default();
+                    TensorType::new(element, shape).into()
+                }
+                ty => ty,
+            };
+            let ty = Type::Sequence(Box::new(element), length);
+            Known { ty, elements: None, constant: false }
+        });
+        Ok(unstacked.collect())
     }
 
     /// Runs a body turn by turn, or by what its turns have in common.
@@ -370,16 +418,7 @@ impl<'m> Walker<'m> {
         };
         let first = self.graph.values.len();
         let inputs = lead.into_iter().chain(carried.iter().cloned()).chain(turns.slices.iter().cloned());
-        for (info, known) in turns.body.input.iter().zip(inputs) {
-            let id = self.add(Value {
-                name: &info.name,
-                ty: known.ty,
-                elements: known.elements,
-                source: Source::Input,
-                constant: known.constant,
-            });
-            inner.insert(&info.name, id);
-        }
+        self.enter(turns.body, inputs, inner);
         let inputs = first..self.graph.values.len();
         let start = self.graph.nodes.len();
         let results = self.walk_graph(turns.body, inner)?;
