@@ -165,12 +165,19 @@ fn traffic(operator: &Operator) -> &'static str {
 /// The page that defines the operator.
 fn source(operator: &Operator) -> String {
     let page = |prefix: &str| format!("https://onnx.ai/onnx/operators/onnx_{prefix}_{}.html", operator.name);
+    let schemas = |file: &str| {
+        format!(
+            "https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/graph/contrib_ops/{file}"
+        )
+    };
     match operator.domain {
         "" => page(""),
         "com.microsoft" => format!(
             "https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.{}",
             operator.name
         ),
+        "com.microsoft.nchwc" => schemas("nchwc_schema_defs.cc"),
+        "com.ms.internal.nhwc" => schemas("internal_nhwc_onnx_schemas.cc"),
         domain => page(&domain.replace('.', "")),
     }
 }

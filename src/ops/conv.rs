@@ -165,8 +165,25 @@ pub fn qlinear_conv(node: &Node) -> Result<Vec<Type>, OpError> {
 /// As Conv, two zero-point corrections an output, an integer addition with a bias, and [`REQUANTIZE`].
 pub fn qlinear_conv_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
     let each = dims::output_count(outputs, 0)?;
+    requantized(node, each, each)
+}
+
+/// As ConvTranspose, to the type of the output's zero point.
+///
+/// Source: ONNX Runtime `QLinearConvTranspose`.
+pub fn qlinear_conv_transpose(node: &Node) -> Result<Vec<Type>, OpError> {
+    Ok(one(node.element(7)?, Operands::of(node, QUANTIZED)?.transposed(node)?))
+}
+
+/// As ConvTranspose, and of each output what [`qlinear_conv_work`] adds.
+pub fn qlinear_conv_transpose_work(node: &Node, outputs: &[Type]) -> Result<Counts, OpError> {
+    requantized(node, node.count(0)?, dims::output_count(outputs, 0)?)
+}
+
+/// What each of `met` elements meets of the weights, and the corrections of each output.
+fn requantized(node: &Node, met: u64, each: u64) -> Result<Counts, OpError> {
     let corrections = if node.has_input(8) { 3 } else { 2 };
-    contraction(node, QUANTIZED, each)?
+    contraction(node, QUANTIZED, met)?
         .plus(Counts::int(corrections).plus(REQUANTIZE)?.times(each)?)
         .map(Counts::by_formula)
 }
@@ -267,6 +284,11 @@ pub fn conv_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpEr
 /// QLinearConv.
 pub fn qlinear_conv_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
     form_of(node, QUANTIZED, outputs, false)
+}
+
+/// QLinearConvTranspose.
+pub fn qlinear_conv_transpose_form(node: &Node, outputs: &[Type], _: &Counts) -> Result<Form, OpError> {
+    form_of(node, QUANTIZED, outputs, true)
 }
 
 /// ConvTranspose.

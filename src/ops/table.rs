@@ -17,6 +17,7 @@ use super::{
 use super::{logic, matmul, ml, norm, pool, quantize, reduce, reshape, resize, rnn, scalar, scatter};
 use super::{select, sequence, signal, slice, strings, traffic};
 use crate::tensor::Scalar;
+use contrib::twin::{nhwc, nhwc_form, nhwc_work};
 
 /// ai.onnx.
 const ONNX: &str = "";
@@ -26,6 +27,10 @@ const ML: &str = "ai.onnx.ml";
 const PREVIEW: &str = "ai.onnx.preview";
 /// Optimisers, on trial.
 const TRAINING: &str = "ai.onnx.preview.training";
+/// ONNX Runtime's layout of optimised models whose channels lie in blocks.
+const NCHWC: &str = "com.microsoft.nchwc";
+/// ONNX Runtime's layout of optimised models whose channels are last.
+const NHWC: &str = "com.ms.internal.nhwc";
 /// ONNX Runtime's own operators.
 const MICROSOFT: &str = "com.microsoft";
 
@@ -339,6 +344,35 @@ pub static OPERATORS: &[Operator] = &[
     row(TRAINING, "Adam", 1, ml::training::adam, Opaque, Formula(ml::training::adam_work, "8 alu and 2 div a parameter"), Streamed, Weights::None, form::elementwise),
     subgraph(TRAINING, "Gradient", 1, "the nodes from xs and zs to y once, and once more for each operand that varies with xs: exact for contractions, by that rule for others"),
     row(TRAINING, "Momentum", 1, ml::training::momentum, Opaque, Formula(ml::training::momentum_work, "5 alu a parameter"), Streamed, Weights::None, form::elementwise),
+
+    // Layouts of ONNX Runtime
+    row(NCHWC, "AveragePool", 1, pool::pool, Opaque, Formula(pool::average_pool_work, "as AveragePool of ai.onnx"), Streamed, Weights::None, pool::pool_form),
+    row(NCHWC, "Conv", 1, conv::conv, Opaque, Formula(contrib::conv::fused_work, "as Conv of ai.onnx, on channels filled up to whole blocks; E alu for Sum (input 3); the activation of each output"), Streamed, Weights::At(&[1, 2]), conv::conv_form),
+    row(NCHWC, "GlobalAveragePool", 1, pool::global_pool, Opaque, Formula(pool::global_average_pool_work, "as GlobalAveragePool of ai.onnx"), Streamed, Weights::None, pool::global_pool_form),
+    row(NCHWC, "GlobalMaxPool", 1, pool::global_pool, Opaque, Formula(pool::global_max_pool_work, "as GlobalMaxPool of ai.onnx"), Streamed, Weights::None, pool::global_pool_form),
+    row(NCHWC, "MaxPool", 1, pool::pool, Opaque, Formula(pool::max_pool_work, "as MaxPool of ai.onnx"), Streamed, Weights::None, pool::pool_form),
+    row(NCHWC, "ReorderInput", 1, contrib::blocked::into_blocks, Opaque, Free, Streamed, Weights::None, form::copied),
+    row(NCHWC, "ReorderOutput", 1, contrib::blocked::out_of_blocks, Opaque, Free, Streamed, Weights::None, form::copied),
+    row(NCHWC, "Upsample", 1, contrib::blocked::upsample, Opaque, Formula(resize::resize_work, "as Resize of ai.onnx"), Streamed, Weights::None, form::interpolated),
+    row(NHWC, "AveragePool", 7, |node| nhwc(node, pool::pool), Opaque, Formula(|node, outputs| contrib::blocked::activated(node, outputs, pool::average_pool_work), "as AveragePool of ai.onnx with the channels last; the activation of each output"), Streamed, Weights::None, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| pool::pool_form(node, outputs, counts))),
+    row(NHWC, "BatchNormalization", 7, |node| nhwc(node, norm::batch_type), Opaque, Formula(|node, outputs| contrib::blocked::activated(node, outputs, norm::batch), "as BatchNormalization of ai.onnx with the channels last; the activation of each output"), Streamed, Weights::Normalization { affine: &[1, 2], statistics: &[3, 4] }, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| norm::batch_form(node, outputs, counts))),
+    row(NHWC, "Conv", 1, |node| nhwc(node, conv::conv), Opaque, Formula(|node, outputs| contrib::blocked::activated(node, outputs, conv::conv_work), "as Conv of ai.onnx with the channels last; the activation of each output"), Streamed, Weights::At(&[1, 2]), |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| conv::conv_form(node, outputs, counts))),
+    row(NHWC, "ConvTranspose", 1, |node| nhwc(node, conv::conv_transpose), Opaque, Formula(|node, outputs| contrib::blocked::activated(node, outputs, conv::conv_transpose_work), "as ConvTranspose of ai.onnx with the channels last; the activation of each output"), Streamed, Weights::At(&[1, 2]), |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| conv::conv_transpose_form(node, outputs, counts))),
+    row(NHWC, "DepthToSpace", 1, |node| nhwc(node, layout::depth_to_space), Opaque, Free, Streamed, Weights::None, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| layout::blocks_form(node, outputs, counts))),
+    row(NHWC, "GlobalAveragePool", 1, |node| nhwc(node, pool::global_pool), Opaque, Formula(|node, outputs| nhwc_work(node, outputs, pool::global_average_pool_work), "as GlobalAveragePool of ai.onnx with the channels last"), Streamed, Weights::None, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| pool::global_pool_form(node, outputs, counts))),
+    row(NHWC, "GlobalLpPool", 2, |node| nhwc(node, pool::global_pool), Opaque, Formula(|node, outputs| nhwc_work(node, outputs, pool::global_lp_pool_work), "as GlobalLpPool of ai.onnx with the channels last"), Streamed, Weights::None, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| pool::global_pool_form(node, outputs, counts))),
+    row(NHWC, "GlobalMaxPool", 1, |node| nhwc(node, pool::global_pool), Opaque, Formula(|node, outputs| nhwc_work(node, outputs, pool::global_max_pool_work), "as GlobalMaxPool of ai.onnx with the channels last"), Streamed, Weights::None, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| pool::global_pool_form(node, outputs, counts))),
+    row(NHWC, "GridSample", 16, |node| nhwc(node, resize::grid_sample), Opaque, Formula(|node, outputs| nhwc_work(node, outputs, resize::grid_sample_work), "as GridSample of ai.onnx with the channels last"), Streamed, Weights::None, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| form::interpolated(node, outputs, counts))),
+    row(NHWC, "InstanceNormalization", 6, |node| nhwc(node, norm::instance_type), Opaque, Formula(|node, outputs| contrib::blocked::activated(node, outputs, norm::instance), "as InstanceNormalization of ai.onnx with the channels last; the activation of each output"), Streamed, Weights::Normalization { affine: &[1, 2], statistics: &[] }, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| norm::instance_form(node, outputs, counts))),
+    row(NHWC, "LRN", 1, |node| nhwc(node, norm::local_response_type), Opaque, Formula(|node, outputs| nhwc_work(node, outputs, norm::local_response), "as LRN of ai.onnx with the channels last"), Streamed, Weights::None, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| norm::local_response_form(node, outputs, counts))),
+    row(NHWC, "LpPool", 11, |node| nhwc(node, pool::pool), Opaque, Formula(|node, outputs| nhwc_work(node, outputs, pool::lp_pool_work), "as LpPool of ai.onnx with the channels last"), Streamed, Weights::None, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| pool::pool_form(node, outputs, counts))),
+    row(NHWC, "MaxPool", 1, |node| nhwc(node, pool::pool), Opaque, Formula(|node, outputs| contrib::blocked::activated(node, outputs, pool::max_pool_work), "as MaxPool of ai.onnx with the channels last; the activation of each output"), Streamed, Weights::None, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| pool::pool_form(node, outputs, counts))),
+    row(NHWC, "MaxUnpool", 9, |node| nhwc(node, pool::max_unpool), Opaque, Free, Streamed, Weights::None, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| pool::max_unpool_form(node, outputs, counts))),
+    row(NHWC, "QLinearAveragePool", 1, |node| nhwc(node, contrib::conv::average_pool), Opaque, Formula(|node, outputs| nhwc_work(node, outputs, contrib::conv::average_pool_work), "as QLinearAveragePool of ai.onnx with the channels last"), Streamed, Weights::Quantized { values: &[], parameters: &[1, 2, 3, 4] }, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| pool::pool_form(node, outputs, counts))),
+    row(NHWC, "QLinearConv", 10, |node| nhwc(node, conv::qlinear_conv), Opaque, Formula(|node, outputs| nhwc_work(node, outputs, conv::qlinear_conv_work), "as QLinearConv of ai.onnx with the channels last"), Streamed, Weights::Quantized { values: &[3, 8], parameters: &[1, 2, 4, 5, 6, 7] }, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| conv::qlinear_conv_form(node, outputs, counts))),
+    row(NHWC, "QLinearConvTranspose", 1, |node| nhwc(node, conv::qlinear_conv_transpose), Opaque, Formula(|node, outputs| nhwc_work(node, outputs, conv::qlinear_conv_transpose_work), "as QLinearConvTranspose of ai.onnx with the channels last"), Streamed, Weights::Quantized { values: &[3, 8], parameters: &[1, 2, 4, 5, 6, 7] }, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| conv::qlinear_conv_transpose_form(node, outputs, counts))),
+    row(NHWC, "Resize", 11, resize::resize, Opaque, Formula(resize::resize_work, "as Resize of ai.onnx: its scales and sizes are in the order of the axes"), Streamed, Weights::None, form::interpolated),
+    row(NHWC, "SpaceToDepth", 1, |node| nhwc(node, layout::space_to_depth), Opaque, Free, Streamed, Weights::None, |node, outputs, counts| nhwc_form(node, outputs, |node, outputs| layout::blocks_form(node, outputs, counts))),
 
     // com.microsoft
     row(MICROSOFT, "Attention", 1, contrib::attention::attention, Opaque, Formula(contrib::attention::attention_work, "B·S·D·(Dq + Dk + Dv) MACs of the projections, their bias, rotary embedding if asked for, and the core as in Attention"), Streamed, Weights::At(&[1, 2]), contrib::attention::attention_form),

@@ -8,8 +8,8 @@ One line for each operator: domain, name, the versions that define it (ascending
     current      the newest version can be used
     deprecated   the newest version withdraws the operator; older models still hold it
 
-The default domain, an empty string in a model, is written `ai.onnx`. Of onnxruntime only `com.microsoft` is listed:
-its other domains are layouts of its own that no exporter writes.
+The default domain, an empty string in a model, is written `ai.onnx`. Of onnxruntime its own operators are listed, and those of the
+layouts that it brings a model into: files that it has optimised hold them.
 """
 
 import onnx
@@ -17,12 +17,12 @@ import onnx.defs
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
-CONTRIB_DOMAIN = "com.microsoft"
+CONTRIB_DOMAINS = ("com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc")
 
 
 def main() -> None:
     schemas = list(onnx.defs.get_all_schemas_with_history())
-    schemas += [schema for schema in get_all_operator_schema() if schema.domain == CONTRIB_DOMAIN]
+    schemas += [schema for schema in get_all_operator_schema() if schema.domain in CONTRIB_DOMAINS]
 
     versions_of: dict[tuple[str, str], dict[int, bool]] = {}
     for schema in schemas:
@@ -30,7 +30,7 @@ def main() -> None:
         versions_of.setdefault(operator, {})[schema.since_version] = schema.deprecated
 
     print(f"# Made by tests/data/operators.py from onnx {onnx.__version__} (opset {onnx.defs.onnx_opset_version()})")
-    print(f"# and, for {CONTRIB_DOMAIN}, onnxruntime {onnxruntime.__version__}.")
+    print(f"# and, for {', '.join(CONTRIB_DOMAINS)}, onnxruntime {onnxruntime.__version__}.")
     print("# domain name since_versions status")
     for (domain, name), deprecated_at in sorted(versions_of.items()):
         versions = sorted(deprecated_at)

@@ -4,11 +4,13 @@
 //! ([`attention`]), without ([`multi_head`]), or over a part of a cache ([`cached`], chosen by
 //! [`select`]); matrix products in plain 8 bits ([`matmul`]) or packed
 //! below ([`packed`], [`moe`]). [`position`] has position biases, rotations and padding, [`streams`]
-//! hyper-connections, [`recurrence`] states, [`inspect`] tests, hashes and tokens. Source of all: ONNX Runtime 1.32, the schema of each
-//! operator (`ContribOperators.md`), unless a rule says otherwise.
+//! hyper-connections, [`recurrence`] states, [`inspect`] tests, hashes and tokens; [`blocked`] has the layouts of
+//! optimised models. Source of all: ONNX Runtime 1.32, the schema of each operator (`ContribOperators.md`), unless a rule
+//! says otherwise.
 
 pub mod activation;
 pub mod attention;
+pub mod blocked;
 pub mod cached;
 pub mod conv;
 pub mod inspect;
