@@ -135,6 +135,51 @@ pub fn from_blocks(node: &Node) -> Result<Vec<Type>, OpError> {
     Ok(vec![TensorType::new(element, shape).into()])
 }
 
+/// Formats of block floating point by their number in `bfp_type`: bits of the sign, the mantissa and the exponent, and how
+/// many numbers share an exponent. Further numbers are formats of the runtime's users.
+///
+/// Source: ONNX Runtime 1.32, `BFPType` in `core/graph/contrib_ops/quantization_defs.h`.
+const BLOCK_FORMATS: [[u64; 4]; 12] = [
+    [1, 8, 8, 16],
+    [1, 4, 8, 16],
+    [0, 8, 8, 64],
+    [0, 8, 8, 128],
+    [0, 8, 8, 256],
+    [0, 4, 8, 128],
+    [0, 4, 8, 256],
+    [0, 16, 8, 64],
+    [0, 16, 8, 128],
+    [0, 16, 8, 256],
+    [0, 16, 8, 1],
+    [0, 24, 8, 1],
+];
+
+/// Blocks along `block_dim`, the last of each line filled up, in bytes; the shape and the strides of the input.
+///
+/// How blocks lie in memory is the runtime's affair: their size is an upper bound.
+pub fn to_blocks(node: &Node) -> Result<Vec<Type>, OpError> {
+    let shape = node.shape(0)?;
+    let format = node.int("bfp_type")?.ok_or(OpError::MissingAttribute("bfp_type"))?;
+    let format = usize::try_from(format).ok().and_then(|format| BLOCK_FORMATS.get(format));
+    let bytes = match format {
+        Some([sign, mantissa, exponent, numbers]) => {
+            let axis = resolve_axis(node.int_or("block_dim", -1)?, shape.len())?;
+            let block = (numbers * (sign + mantissa) + exponent).div_ceil(8);
+            let blocks = shape.iter().enumerate().fold(Dim::Exact(block), |bytes, (at, dim)| {
+                bytes.times(if at == axis { dim.map(|size| Some(size.div_ceil(*numbers))) } else { *dim })
+            });
+            blocks.bound().map_or(Dim::Unknown, Dim::AtMost)
+        }
+        None => Dim::Unknown,
+    };
+    let described = TensorType::exact(ElementType::Int64, &[shape.len() as u64]);
+    let blocks = TensorType::new(ElementType::Uint8, vec![bytes]);
+    Ok(vec![blocks.into(), described.clone().into(), described.into()])
+}
+
+/// The largest of each block is found, and each element scaled by it and rounded.
+pub const TO_BLOCKS: Counts = Counts::alu(3).by_formula();
+
 #[cfg(test)]
 mod tests {
     use crate::ops::testing::{Case, microsoft};
@@ -186,6 +231,19 @@ mod tests {
         let chosen = microsoft("QLinearWhere").input(crate::tensor::ElementType::Bool, &[3]);
         let chosen = quantized(quantized(chosen, &[2, 1]), &[]);
         assert_eq!(chosen.shape(), "2×3");
+    }
+
+    #[test]
+    fn a_tensor_becomes_blocks_that_share_an_exponent() {
+        let case = |format: i64| microsoft("QuantizeBFP").f32(&[4, 20]).outputs(3).attr("bfp_type", format);
+        // Two blocks a row, of 16 numbers of 9 bits and an exponent of 8: 19 bytes.
+        assert_eq!(case(0).shapes(), ["≤152", "2", "2"]);
+        assert_eq!(case(0).attr("block_dim", 0).shapes()[0], "≤380");
+        // A number of 16 bits and its exponent.
+        assert_eq!(case(10).shapes()[0], "≤240");
+        assert_eq!((case(12).shapes()[0].as_str(), case(12).counts().alu), ("?", 3 * 80));
+        assert!(case(0).attr("block_dim", 2).types().is_err());
+        assert!(microsoft("QuantizeBFP").f32(&[4]).types().is_err());
     }
 
     #[test]
