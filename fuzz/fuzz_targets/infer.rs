@@ -16,4 +16,11 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = infer(&model, &Request { dims, ..Request::default() });
     }
     let _ = infer(&model, &Request { batch: Some(1 << 40), ..Request::default() });
+    // What the user says of loops, of branches, and of what inputs hold.
+    let inputs = free.inputs.iter().filter_map(|id| free.values.get(*id));
+    let mut request = Request { trips: vec![(None, 5)], branches: vec![(None, true)], ..Request::default() };
+    for input in inputs {
+        request.values = vec![(input.name.to_owned(), vec!["3".to_owned()])];
+        let _ = infer(&model, &request);
+    }
 });
