@@ -21,6 +21,9 @@ const ASSUMPTIONS: &str = "E: elements of the first output; I: of the first inpu
 int, rng and str are apart. A bias is alu, padding counts, constants that are computed once cost nothing. fvcore, torch \
 and ptflops count what PyTorch exports as this operator; tract counts the graph that it optimised.";
 
+/// Domains of layouts that a runtime brings a model into.
+const LAYOUTS: [&str; 2] = ["com.microsoft.nchwc", "com.ms.internal.nhwc"];
+
 /// Options of `explain`.
 #[derive(Args, Debug)]
 pub struct Options {
@@ -35,7 +38,11 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         let name = operator.name.to_lowercase();
         name == wanted || format!("{}.{name}", ops::domain(operator)) == wanted
     };
-    let found: Vec<&Operator> = OPERATORS.iter().filter(is_wanted).collect();
+    let mut found: Vec<&Operator> = OPERATORS.iter().filter(is_wanted).collect();
+    // Twins in a runtime's own layout are meant where their domain is said, or where they have no other.
+    if found.iter().any(|operator| !LAYOUTS.contains(&operator.domain)) {
+        found.retain(|operator| !LAYOUTS.contains(&operator.domain));
+    }
     if found.is_empty() {
         return Err(Refusal::usage(format!("no operator is called \"{}\"", options.name))
             .hint(ops::near(&wanted))
