@@ -7,30 +7,17 @@ BeamSearch, GreedySearch and Sampling run a decoder once for each token, on a pa
 says how often and on what. Small models of each kind are made here and run with the runtime's profile on; the
 multiply-accumulates of the matrix products in it, from the shapes that they were given, must be ergometer's.
 
-pip fetches generation-requirements.txt into an environment under target/generation-validation. Exit code 1 if a count
-differs.
+pip fetches what runtime-requirements.txt names. Exit code 1 if a count differs.
 """
 
 import json
 import pathlib
 import subprocess
 import sys
-import venv
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "target" / "generation-validation"
-REQUIREMENTS = pathlib.Path(__file__).with_name("generation-requirements.txt")
+import runtime
 
 BATCH, PROMPT, VOCABULARY, BEAMS = 3, 5, 50, 4
-
-
-def environment():
-    """Starts over in an environment that has the packages."""
-    python = FOLDER / "venv" / "bin" / "python"
-    if not python.exists():
-        venv.create(FOLDER / "venv", with_pip=True)
-    subprocess.run([python, "-m", "pip", "install", "-q", "-r", REQUIREMENTS], check=True)
-    sys.exit(subprocess.run([python, __file__, *sys.argv[1:], "--inside"], check=False).returncode)
 
 
 def node(operator, inputs, outputs, **attributes):
@@ -185,6 +172,7 @@ def executed(path):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
     options.enable_profiling = True
     options.profile_file_prefix = str(path.with_suffix(""))
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -216,7 +204,7 @@ def main():
         models |= {f"BeamSearch of {length}, {form}": search("BeamSearch", length, **graphs) for length in (3, 4, 5, 8)}
     differ = 0
     for number, (name, model) in enumerate(models.items()):
-        path = FOLDER / f"{number}.onnx"
+        path = runtime.FOLDER / f"{number}.onnx"
         onnx.save(model, path)
         done, products = executed(path)
         words = [command, "analyze", "-q", "--format", "json", path]
@@ -229,6 +217,5 @@ def main():
 
 
 if __name__ == "__main__":
-    if "--inside" not in sys.argv:
-        environment()
+    runtime.enter()
     sys.exit(main())
