@@ -261,3 +261,35 @@ fn constants_listed_as_inputs_are_still_constants() {
     assert_eq!(typed.inputs.len(), 2);
     assert!(typed.bindings.iter().all(|binding| !binding.name.starts_with('w')), "{:?}", typed.bindings);
 }
+
+#[test]
+fn a_token_meets_the_parameters_of_the_experts_that_it_is_sent_to() {
+    let experts = |operator: &str, chosen: i64, weights: Vec<TensorProto>, inputs: &[&str]| {
+        let mixed = node(operator, inputs, &["y"]).domain("com.microsoft").int("k", chosen);
+        let shared = node("MatMul", &["y", "shared"], &["z"]);
+        let weights = weights.into_iter().chain([weight("shared", Float32, &[8, 8])]).collect();
+        let inputs = vec![float("x", &[N(6), N(8)]), float("router", &[N(6), N(4)])];
+        let found = params(&model(graph(inputs, weights, vec![mixed, shared], vec![untyped("z")])));
+        (found.elements, found.elements - found.idle)
+    };
+    // Four experts of 16·8 + 16 + 8·16 parameters, and a product of 64 that every token meets.
+    let plain = || {
+        vec![
+            weight("first", Float32, &[4, 16, 8]),
+            weight("bias", Float32, &[4, 16]),
+            weight("second", Float32, &[4, 8, 16]),
+        ]
+    };
+    let inputs = ["x", "router", "first", "bias", "second"];
+    assert_eq!(experts("MoE", 2, plain(), &inputs), (4 * 272 + 64, 2 * 272 + 64));
+    assert_eq!(experts("MoE", 9, plain(), &inputs), (4 * 272 + 64, 4 * 272 + 64), "no more than there are");
+    // Two to a byte: 16·8 and 8·16 parameters an expert.
+    let packed = vec![
+        weight("first", Uint8, &[4, 16, 4]),
+        weight("scales", Float32, &[4, 16]),
+        weight("second", Uint8, &[4, 8, 8]),
+        weight("more", Float32, &[4, 8]),
+    ];
+    let inputs = ["x", "router", "first", "scales", "", "second", "more"];
+    assert_eq!(experts("QMoE", 1, packed, &inputs), (4 * 256 + 64, 256 + 64));
+}

@@ -153,8 +153,17 @@ fn parameters(operator: &Operator) -> String {
         Weights::Normalization { affine, statistics } => {
             format!("{} where constant; statistics apart: {}", list(affine), list(statistics))
         }
-        Weights::Quantized { values, parameters } | Weights::Packed { values, parameters, .. } => {
+        Weights::Quantized { values, parameters }
+        | Weights::Packed { values, parameters, .. }
+        | Weights::Experts { values, parameters, .. }
+            if !parameters.is_empty() =>
+        {
             format!("{} where constant; quantisation apart: {}", list(values), list(parameters))
+        }
+        Weights::Quantized { values, .. }
+        | Weights::Packed { values, .. }
+        | Weights::Experts { values, .. } => {
+            format!("{} where constant", list(values))
         }
         _ => "in its attributes or by a rule of its own".to_owned(),
     }

@@ -16,6 +16,8 @@ pub struct Params {
     pub elements: u64,
     /// Of these, means and variances of normalisation: not trained, kept for inference.
     pub norm_stats: u64,
+    /// Of `elements`, those of experts that a token does not meet: `elements - idle` are active.
+    pub idle: u64,
     /// Scales and zero points of quantised values, not in `elements`.
     pub quant: u64,
     /// Elements that stand here again and are in `elements` elsewhere: tied weights, and equal tensors
@@ -31,6 +33,7 @@ impl Params {
         Some(Self {
             elements: self.elements.checked_add(other.elements)?,
             norm_stats: self.norm_stats.checked_add(other.norm_stats)?,
+            idle: self.idle.checked_add(other.idle)?,
             quant: self.quant.checked_add(other.quant)?,
             shared: self.shared.checked_add(other.shared)?,
             bytes: self.bytes.checked_add(other.bytes)?,
@@ -82,21 +85,29 @@ struct Weight {
     kind: Kind,
     /// How many elements it stands for, where its type does not say: packed weights.
     elements: Option<u64>,
+    /// How many of the experts whose weights it holds a token meets, and how many there are.
+    met: Option<[u64; 2]>,
 }
 
 /// Constant inputs of a node that are parameters.
 fn weights(graph: &TypedGraph, node: &TypedNode) -> Vec<Weight> {
     let Some(rules) = node.operator.and_then(Operator::costed) else { return vec![] };
+    let met = match rules.weights {
+        Weights::Experts { met, .. } => graph.view(node, met),
+        _ => None,
+    };
     let mut found = vec![];
     let mut one = |position: usize, kind, keep: fn(&TensorType) -> bool| {
         let Some(id) = node.inputs.get(position).copied().flatten() else { return };
         let value = graph.values.get(id).filter(|value| value.constant);
         if value.and_then(|value| value.ty.tensor()).is_some_and(keep) {
             let elements = match rules.weights {
-                Weights::Packed { logical, .. } => graph.view(node, |view| logical(view, position)),
+                Weights::Packed { logical, .. } | Weights::Experts { logical, .. } => {
+                    graph.view(node, |view| logical(view, position))
+                }
                 _ => None,
             };
-            found.push(Weight { id, kind, elements });
+            found.push(Weight { id, kind, elements, met });
         }
     };
     let mut at = |positions: &[usize], kind, keep| {
@@ -115,7 +126,9 @@ fn weights(graph: &TypedGraph, node: &TypedNode) -> Vec<Weight> {
             at(affine, Kind::Weight, any);
             at(statistics, Kind::Statistic, any);
         }
-        Weights::Quantized { values, parameters } | Weights::Packed { values, parameters, .. } => {
+        Weights::Quantized { values, parameters }
+        | Weights::Packed { values, parameters, .. }
+        | Weights::Experts { values, parameters, .. } => {
             at(values, Kind::Weight, any);
             at(parameters, Kind::Quantization, any);
         }
@@ -146,12 +159,17 @@ fn parameter(graph: &TypedGraph, weight: &Weight, counted: &mut [bool]) -> Optio
         stored.push((weight.id, weight.kind));
     }
     let logical = weight.elements.filter(|_| stored.len() == 1);
+    // Experts are of one size.
+    let idle = |elements: u64| match weight.met {
+        Some([met, all]) => elements.checked_div(all).map_or(0, |expert| elements - expert * met.min(all)),
+        None => 0,
+    };
     stored.into_iter().try_fold(Params::default(), |total, (id, kind)| {
         let (elements, bytes) = size(graph, id);
         let elements = logical.unwrap_or(elements);
         let first = mark(counted, id);
         total.plus(match (first, kind) {
-            (true, Kind::Weight) => Params { elements, bytes, ..Params::default() },
+            (true, Kind::Weight) => Params { elements, idle: idle(elements), bytes, ..Params::default() },
             (true, Kind::Statistic) => Params { elements, norm_stats: elements, bytes, ..Params::default() },
             (true, Kind::Quantization) => Params { quant: elements, bytes, ..Params::default() },
             (false, Kind::Quantization) => Params::default(),

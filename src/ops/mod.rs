@@ -234,6 +234,17 @@ pub enum Weights {
         /// How many elements the input at a position stands for; `None` where it is not packed.
         logical: fn(&Node, usize) -> Option<u64>,
     },
+    /// Weights of experts, some of which each token meets: else as [`Weights::Packed`].
+    Experts {
+        /// Positions of the weights and biases, experts first.
+        values: &'static [usize],
+        /// Positions of scales and zero points.
+        parameters: &'static [usize],
+        /// How many elements the input at a position stands for; `None` where it is not packed.
+        logical: fn(&Node, usize) -> Option<u64>,
+        /// How many experts a token meets, and how many there are.
+        met: fn(&Node) -> Option<[u64; 2]>,
+    },
     /// Parameters kept in attributes (ai.onnx.ml): how many elements, and how many bytes.
     Attributes(fn(&Node) -> (u64, u64)),
 }

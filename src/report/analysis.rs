@@ -164,6 +164,8 @@ pub struct Figures {
     pub params: u64,
     /// Of `params`, means and variances of normalisation: kept for inference, not trained.
     pub norm_stats: u64,
+    /// Of `params`, those that one token meets: all but the weights of the experts that it is not sent to.
+    pub active_params: u64,
     /// Scales and zero points of quantised values; not in `params`.
     pub quant_params: u64,
     /// Elements in weight positions that `params` holds elsewhere: tied weights.

@@ -59,6 +59,9 @@ pub const FIELDS: &[Field] = &[
     field("str", "str", Fit::Number, |_, row| Cell::Count(row.cost.counts.str)),
     field("params", "params", Fit::Number, |_, row| Cell::Count(row.cost.params.elements)),
     field("norm_stats", "stats", Fit::Number, |_, row| Cell::Count(row.cost.params.norm_stats)),
+    field("active_params", "active", Fit::Number, |_, row| {
+        Cell::Count(row.cost.params.elements.saturating_sub(row.cost.params.idle))
+    }),
     field("quant_params", "quant", Fit::Number, |_, row| Cell::Count(row.cost.params.quant)),
     field("shared_params", "shared", Fit::Number, |_, row| Cell::Count(row.cost.params.shared)),
     field("param_bytes", "stored", Fit::Number, |_, row| Cell::Bytes(row.cost.params.bytes)),

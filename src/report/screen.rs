@@ -273,6 +273,9 @@ pub fn model_facts(subject: &Subject, convention: Convention) -> Vec<Fact> {
     if params.norm_stats > 0 {
         apart.push(format!("{} of them normalisation statistics", count(params.norm_stats)));
     }
+    if params.idle > 0 {
+        apart.push(format!("{} of them active", count(params.elements.saturating_sub(params.idle))));
+    }
     if params.quant > 0 {
         apart.push(format!("and {} quantisation parameters", count(params.quant)));
     }

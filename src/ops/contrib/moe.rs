@@ -27,6 +27,17 @@ fn routing(node: &Node) -> Result<Routing, OpError> {
     })
 }
 
+/// How many experts a token meets, and how many there are.
+pub fn met(node: &Node) -> Option<[u64; 2]> {
+    let Routing { experts, chosen, .. } = routing(node).ok()?;
+    Some([chosen.min(experts), experts])
+}
+
+/// None of the operands of `MoE` is packed.
+pub fn plain_elements(_: &Node, _: usize) -> Option<u64> {
+    None
+}
+
 /// Where the weights and biases of the two or three layers of an expert are.
 struct Layers {
     weights: [usize; 3],

@@ -121,7 +121,7 @@ fn layer<'a>(subject: &Subject<'a>, index: usize, node: &'a TypedNode<'a>, cost:
 }
 
 fn figures(cost: &LayerCost) -> Figures {
-    let LayerCost { counts, params: Params { elements, norm_stats, quant, shared, bytes }, .. } = *cost;
+    let LayerCost { counts, params: Params { elements, norm_stats, idle, quant, shared, bytes }, .. } = *cost;
     Figures {
         macs: counts.macs,
         macs_by_type: cost::macs_by_type(&counts).into_iter().collect(),
@@ -135,6 +135,7 @@ fn figures(cost: &LayerCost) -> Figures {
         str: counts.str,
         params: elements,
         norm_stats,
+        active_params: elements.saturating_sub(idle),
         quant_params: quant,
         shared_params: shared,
         param_bytes: bytes,
