@@ -129,22 +129,26 @@ proptest! {
     }
 
     #[test]
-    fn identities_and_transpositions_change_no_arithmetic(
+    fn reshapes_and_transpositions_change_no_arithmetic(
         layers in prop::collection::vec(layer(), 1..8), places in prop::collection::vec(0..8usize, 1..4),
     ) {
-        let (nodes, weights) = parts(&layers);
+        let (nodes, mut weights) = parts(&layers);
+        weights.push(ints("line", &[1], &[-1]));
         let mut more = vec![];
         for (at, mut node) in nodes.into_iter().enumerate() {
             // Behind its first input: there and back again.
             if places.contains(&at) && at < layers.len() {
                 let from = node.input[0].clone();
-                let [there, back, same] = ["there", "back", "same"].map(|name| format!("{name}{at}"));
+                let [there, back, flat, shape, same] =
+                    ["there", "back", "flat", "shape", "same"].map(|name| format!("{name}{at}"));
                 let swap = |from: &str, to: &str| {
                     support::node("Transpose", &[from], &[to]).ints("perm", &[0, 1, 3, 2])
                 };
                 more.push(swap(&from, &there));
                 more.push(swap(&there, &back));
-                more.push(support::node("Identity", &[&back], &[&same]));
+                more.push(support::node("Shape", &[&back], &[&shape]));
+                more.push(support::node("Reshape", &[&back, "line"], &[&flat]));
+                more.push(support::node("Reshape", &[&flat, &shape], &[&same]));
                 node.input[0] = same;
             }
             more.push(node);
