@@ -86,3 +86,38 @@ fn a_sweep_is_drawn_with_a_line_a_figure() {
     let refused = folder.run(&["law", &model("resnet50.onnx"), "--svg", "growth.svg"]);
     assert_eq!(refused.status.code(), Some(2));
 }
+
+#[test]
+fn sizes_that_the_model_refuses_take_nothing_from_the_others() {
+    let folder = Folder::new("law-refused");
+    // Its table of positions has 1,024 places, one of them for the token itself.
+    let path = model("gpt2_cached.onnx");
+    let output = folder.run(&["law", &path, "--sweep", "past=1023,1024", "--format", "csv"]);
+    assert_eq!(output.status.code(), Some(4));
+    let (rows, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(rows.lines().count(), 2, "{rows}");
+    assert!(rows.lines().any(|row| row.starts_with("1023,")), "{rows}");
+    assert!(errors.starts_with("warning: past=1024: "), "{errors}");
+    let output = folder.run(&["law", &path, "--sweep", "past=4096"]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(5), 0));
+}
+
+#[test]
+fn the_law_of_a_part_is_a_lower_bound_and_says_so() {
+    use ergometer::tensor::ElementType::Float32;
+    use prost::Message;
+    use support::{N, S, With, float, graph, node, untyped, weight};
+
+    let folder = Folder::new("law-part");
+    let nodes =
+        vec![node("MatMul", &["x", "w"], &["y"]), node("Mystery", &["y"], &["z"]).domain("elsewhere")];
+    let x = float("x", &[S("rows"), N(8)]);
+    let model =
+        support::model(graph(vec![x], vec![weight("w", Float32, &[8, 4])], nodes, vec![untyped("z")]));
+    let path = folder.path("part.onnx");
+    std::fs::write(&path, model.encode_to_vec()).expect("the model is written");
+    let path = path.to_str().expect("the path is text");
+    assert_eq!(laws(&folder, &[path])[0], ("MACs".to_owned(), "at least 32·rows".to_owned()));
+    let table = folder.stdout(&["law", path, "--sweep", "rows=3", "--format", "md"]);
+    assert!(table.contains("≥ 96"), "{table}");
+}

@@ -15,7 +15,7 @@ pub enum Status {
     Usage = 2,
     /// The machine refuses: a file cannot be written.
     Environment = 3,
-    /// Some of several models failed.
+    /// Some of several models failed, or some of the sizes that one was asked for at.
     Partial = 4,
     /// The model failed, or all of them did, or `--strict` refused it.
     Invalid = 5,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::error::Refusal;
+use super::error::{self, Refusal};
 use super::output::{self, Output};
 use super::pictures;
 use super::shapes::{self, CountError, Shapes};
@@ -54,16 +54,28 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let refusal = |error: CountError| Refusal::model(format!("{name}: {}", error.message), error.hint);
     if !options.sweep.is_empty() {
         let names: Vec<String> = options.sweep.iter().map(|(name, _)| name.clone()).collect();
-        let mut samples = vec![];
+        let (mut samples, mut refused) = (vec![], vec![]);
         for sizes in combinations(&options.sweep)? {
-            let sample = sample(&model, &at(&request, &names, &sizes)).map_err(refusal)?;
-            samples.push((sizes, sample));
+            match sample(&model, &at(&request, &names, &sizes)) {
+                Ok(sample) => samples.push((sizes, sample)),
+                Err(error) => refused.push((sizes, error)),
+            }
+        }
+        // What is counted stands, though the model takes no other sizes.
+        if samples.is_empty()
+            && let Some((_, error)) = refused.pop()
+        {
+            return Err(refusal(error).into());
         }
         draw(options, &names, &samples)?;
         let mut out = Output::open(global)?;
         output::write(&table(&names, &samples), global, &mut out)?;
         out.finish()?;
-        return Ok(Status::Done);
+        for (sizes, error) in &refused {
+            let sizes = names.iter().zip(sizes).map(|(name, size)| format!("{name}={size}"));
+            error::warn(&format!("{}: {}", sizes.collect::<Vec<_>>().join(" "), error.message));
+        }
+        return Ok(if refused.is_empty() { Status::Done } else { Status::Partial });
     }
     let names =
         if options.over.is_empty() { open(&model, &request).map_err(refusal)? } else { options.over.clone() };
@@ -134,6 +146,9 @@ fn grid(names: &[String], laws: &Laws) -> Grid<'static> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let rows = Figure::ALL.iter().zip(&laws.laws).map(|(figure, law)| {
         let (exact, text) = match law {
+            Law::Exact(polynomial) if !laws.complete() => {
+                (false, format!("at least {}", polynomial.shown(&names)))
+            }
             Law::Exact(polynomial) => (true, polynomial.shown(&names)),
             Law::Piecewise(reason) => (false, format!("not polynomial: {reason}")),
         };
@@ -161,6 +176,9 @@ fn screen(names: &[String], laws: &Laws, global: &Global, out: &mut Output) -> a
     }
     for (name, step) in names.iter().zip(&laws.steps).filter(|(_, step)| **step > 1) {
         writeln!(out, "where {name} is a multiple of {step}")?;
+    }
+    if !laws.complete() {
+        writeln!(out, "a part of the model is not counted: `ergometer analyze` says which")?;
     }
     let held_back = laws.held_back;
     let fitted = laws.samples.len().saturating_sub(held_back);
@@ -226,6 +244,10 @@ fn row(sizes: &[u64], sample: &Sample) -> Vec<Cell<'static>> {
         (_, None) => Cell::Unknown,
         (Figure::Macs | Figure::Flops, Some(n)) => Cell::Count(n),
         (Figure::Bytes | Figure::PeakBytes, Some(n)) => Cell::Bytes(n),
+    });
+    let figures = figures.map(|figure| match sample.complete {
+        true => figure,
+        false => Cell::AtLeast(Box::new(figure)),
     });
     sizes.chain(figures).collect()
 }

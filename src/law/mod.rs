@@ -79,6 +79,8 @@ pub struct Sample {
     pub figures: [Option<u64>; 4],
     /// FLOPs by operator.
     pub by_operator: BTreeMap<String, u64>,
+    /// Whether every node that runs is counted: else the figures are lower bounds.
+    pub complete: bool,
 }
 
 impl Sample {
@@ -98,6 +100,7 @@ impl Sample {
                 totals.peak_activation_bytes,
             ],
             by_operator: groups.into_iter().map(flops).collect(),
+            complete: totals.complete,
         }
     }
 
@@ -129,6 +132,14 @@ pub struct Laws {
     pub samples: Vec<(Vec<u64>, Sample)>,
     /// How many of `samples`, at the end, were held back to verify the laws.
     pub held_back: usize,
+}
+
+impl Laws {
+    /// Whether every node is counted at every size: else the laws are lower bounds.
+    #[must_use]
+    pub fn complete(&self) -> bool {
+        self.samples.iter().all(|(_, sample)| sample.complete)
+    }
 }
 
 /// Finds the laws of a model in some dimensions, at most [`MAX_DIMENSIONS`]. `count` counts it at their sizes.
@@ -276,7 +287,7 @@ mod tests {
 
     fn sample(macs: u64) -> Sample {
         let by_operator = BTreeMap::from([("Conv".to_owned(), 2 * macs)]);
-        Sample { figures: [Some(macs), Some(2 * macs), Some(7), None], by_operator }
+        Sample { figures: [Some(macs), Some(2 * macs), Some(7), None], by_operator, complete: true }
     }
 
     fn shown(law: &Law, names: &[&str]) -> String {
