@@ -27,7 +27,9 @@ pub fn growth<'a>(title: String, dimension: &str, mut lines: Vec<Growing>) -> Op
     }
     lines.retain(|line| !line.points.is_empty());
     let points = || lines.iter().flat_map(|line| &line.points);
-    let x = axis::decades(points().map(|point| point.0))?;
+    let (least, most) = axis::decades(points().map(|point| point.0))?;
+    // No size is below one: a line may begin at the edge.
+    let x = (least.max(0.0), most.max(1.0));
     let y = axis::decades(points().map(|point| point.1))?;
     let mut names: Vec<(usize, String)> = lines.iter().map(|line| (line.series, line.name.clone())).collect();
     names.dedup();
