@@ -11,9 +11,7 @@ pip fetches what runtime-requirements.txt names. Exit code 1 if an output differ
 lists every case.
 """
 
-import json
 import pathlib
-import subprocess
 import sys
 
 import runtime
@@ -235,21 +233,14 @@ def write(case, path):
 
 def ran(path, feeds):
     """Element type and shape of each output that the runtime gives back."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     text = {"object": "string"}
-    return [(text.get(str(made.dtype), str(made.dtype)), list(made.shape)) for made in session.run(None, feeds)]
+    return [(text.get(str(made.dtype), str(made.dtype)), list(made.shape)) for made in runtime.session(path).run(None, feeds)]
 
 
 def counted(command, path):
     """Element type and shape of each output as ergometer infers them."""
-    words = [command, "analyze", "-q", "--format", "json", path]
-    analysis = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
-    return [(made["dtype"], made["shape"]) for made in analysis["layers"][0]["outputs"]]
+    [layer] = runtime.analysis(command, path)["layers"]
+    return [(made["dtype"], made["shape"]) for made in layer["outputs"]]
 
 
 def agrees(case, ours, theirs):

@@ -12,7 +12,6 @@ pip fetches what runtime-requirements.txt names. Exit code 1 if a count differs.
 
 import json
 import pathlib
-import subprocess
 import sys
 
 import runtime
@@ -169,14 +168,8 @@ def executed(path):
     import math
 
     import numpy
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.enable_profiling = True
-    options.profile_file_prefix = str(path.with_suffix(""))
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session = runtime.session(path, enable_profiling=True, profile_file_prefix=str(path.with_suffix("")))
     ids = numpy.random.default_rng(1).integers(1, VOCABULARY - 10, (BATCH, PROMPT)).astype("int32")
     session.run(None, {"ids": ids})
     profile = pathlib.Path(session.end_profiling())
@@ -207,8 +200,7 @@ def main():
         path = runtime.FOLDER / f"{number}.onnx"
         onnx.save(model, path)
         done, products = executed(path)
-        words = [command, "analyze", "-q", "--format", "json", path]
-        totals = json.loads(subprocess.run(words, capture_output=True, check=True).stdout)["totals"]
+        totals = runtime.analysis(command, path)["totals"]
         right = totals["macs"] == done and totals["complete"]
         differ += not right
         print(f"{name}: {products} products, {done} MACs; ergometer {totals['macs']}{'' if right else '  DIFFERS'}")

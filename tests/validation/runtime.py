@@ -3,6 +3,7 @@
 Nothing here knows a host: pip fetches the packages from wherever this machine has them from.
 """
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -24,3 +25,21 @@ def enter():
         venv.create(FOLDER / "venv", with_pip=True)
     subprocess.run([python, "-m", "pip", "install", "-q", "-r", REQUIREMENTS], check=True)
     sys.exit(subprocess.run([python, *sys.argv, MARK], check=False).returncode)
+
+
+def analysis(command, path):
+    """What ergometer says of a model."""
+    words = [command, "analyze", "-q", "--format", "json", path]
+    return json.loads(subprocess.run(words, capture_output=True, check=True).stdout)
+
+
+def session(path, **options):
+    """A session of the runtime that runs a model as it is, on the CPU, and says nothing."""
+    import onnxruntime
+
+    asked = onnxruntime.SessionOptions()
+    asked.log_severity_level = 4
+    asked.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    for name, option in options.items():
+        setattr(asked, name, option)
+    return onnxruntime.InferenceSession(path, asked, providers=["CPUExecutionProvider"])
