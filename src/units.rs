@@ -108,6 +108,10 @@ unit!(
     /// A rate of memory traffic.
     BytesPerSecond, "B/s"
 );
+unit!(
+    /// Money, in dollars of the United States.
+    UsDollars, "USD"
+);
 
 impl Mul<Seconds> for Watts {
     type Output = Joules;

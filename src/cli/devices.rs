@@ -101,7 +101,7 @@ fn grid(devices: &[Device], format: Format) -> Grid<'static> {
     }
     columns.extend([
         Column::new("memory_capacity_bytes", "memory", Fit::Number),
-        Column::new("memory_bandwidth_bytes_per_second", "bandwidth", Fit::Number),
+        Column::new("memory_bandwidth_bytes_per_second", "B/s", Fit::Number),
     ]);
     let listed = || {
         LISTED
@@ -123,7 +123,7 @@ fn grid(devices: &[Device], format: Format) -> Grid<'static> {
             row.push(
                 device.memory_capacity.as_ref().map_or(Cell::Nothing, |memory| Cell::Bytes(memory.value)),
             );
-            row.push(Cell::Quantity(device.memory_bandwidth.value.0, "B/s"));
+            row.push(Cell::Quantity(device.memory_bandwidth.value.0, ""));
             row.extend(listed().map(|(precision, ..)| stated(device, *precision)));
             row.push(
                 device.board_power.as_ref().map_or(Cell::Nothing, |power| Cell::Quantity(power.value.0, "W")),
@@ -143,13 +143,22 @@ fn stated(device: &Device, precision: Precision) -> Cell<'static> {
 /// Each figure of a device: what it is, its value, who says so.
 fn figures(device: &Device) -> Vec<[String; 3]> {
     let mut rows = vec![];
+    if let Some(units) = &device.compute_units {
+        rows.push(["compute units".to_owned(), units.value.to_string(), units.source.to_string()]);
+    }
     if let Some(memory) = &device.memory_capacity {
         rows.push(["memory".to_owned(), bytes(memory.value), memory.source.to_string()]);
+    }
+    if let Some(l2) = &device.l2 {
+        rows.push(["level 2 cache".to_owned(), bytes(l2.value), l2.source.to_string()]);
     }
     let bandwidth = &device.memory_bandwidth;
     rows.push(["memory bandwidth".to_owned(), bandwidth.value.to_string(), bandwidth.source.to_string()]);
     rows.push(match &device.board_power {
-        Some(power) => ["board power".to_owned(), power.value.to_string(), power.source.to_string()],
+        Some(power) => {
+            let term = device.power_term.as_deref().unwrap_or("board power");
+            [term.to_owned(), power.value.to_string(), power.source.to_string()]
+        }
         None => {
             let reason = device.board_power_reason.as_deref().unwrap_or_default();
             ["board power".to_owned(), "not known".to_owned(), reason.to_owned()]
@@ -164,5 +173,12 @@ fn figures(device: &Device) -> Vec<[String; 3]> {
         let rate = quantity(peak.rate.value.0, symbol);
         [format!("{} {}", peak.precision, peak.unit), rate, peak.rate.source.to_string()]
     }));
+    if let Some(rate) = &device.fp16_accumulate {
+        rows.push(["fp16, fp16 sums".to_owned(), rate.value.to_string(), rate.source.to_string()]);
+    }
+    if let Some(price) = &device.launch_price {
+        let dollars = format!("{} USD", price.value.0);
+        rows.push(["launch price".to_owned(), dollars, price.source.to_string()]);
+    }
     rows
 }

@@ -25,7 +25,7 @@ pub use energy::{EnergyEstimate, EnergyModel, HeldOut, MeterScope, Percentiles};
 pub use local::{LocalError, local, may_be_default};
 pub use precision::Precision;
 
-use crate::units::{BytesPerSecond, FlopsPerSecond, Watts};
+use crate::units::{BytesPerSecond, FlopsPerSecond, UsDollars, Watts};
 
 /// Text that is borrowed from the embedded catalogue or made at run time.
 pub type Text = Cow<'static, str>;
@@ -51,9 +51,15 @@ pub struct Device {
     /// PCI vendor and device ids of its boards, `10de:2684`. One id may be that of several devices; one that a
     /// laptop part has too is left out.
     pub pci_ids: Vec<Text>,
+    /// What its maker builds it of: streaming multiprocessors, compute units, Xe cores, or cores of a CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compute_units: Option<Sourced<u32>>,
     /// Bytes of memory on the device; `None` for a CPU, whose memory is bought apart.
     #[serde(rename = "memory_capacity_bytes")]
     pub memory_capacity: Option<Sourced<u64>>,
+    /// Bytes of the level 2 cache that all compute units share.
+    #[serde(rename = "l2_bytes", skip_serializing_if = "Option::is_none")]
+    pub l2: Option<Sourced<u64>>,
     /// Peak rate of its main memory.
     #[serde(rename = "memory_bandwidth_bytes_per_second")]
     pub memory_bandwidth: Sourced<BytesPerSecond>,
@@ -64,11 +70,21 @@ pub struct Device {
     /// Why `board_power` is `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub board_power_reason: Option<Text>,
+    /// What its maker calls that power: a limit that the board holds, or a guide for its cooling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power_term: Option<Text>,
     /// Draw at rest without a context open, where somebody measured it.
     #[serde(rename = "idle_power_w")]
     pub idle_power: Option<Sourced<Watts>>,
+    /// What it cost when it came out.
+    #[serde(rename = "launch_price_usd", skip_serializing_if = "Option::is_none")]
+    pub launch_price: Option<Sourced<UsDollars>>,
     /// Stated arithmetic rates, widest precision first.
     pub peaks: Vec<Peak>,
+    /// The FP16 rate of its matrix units with sums kept in FP16, where that is another than with sums in FP32.
+    /// Frameworks sum in FP32, and so do all estimates.
+    #[serde(rename = "fp16_accumulate_flops_per_second", skip_serializing_if = "Option::is_none")]
+    pub fp16_accumulate: Option<Sourced<FlopsPerSecond>>,
     /// The row of the catalogue that a local device is, where one is: what its maker states.
     #[serde(skip)]
     pub row: Option<Box<Device>>,
@@ -111,7 +127,7 @@ pub struct Peak {
 }
 
 /// What does the arithmetic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ArithmeticUnit {
     /// Tensor cores, MFMA, WMMA, XMX, AMX, a systolic array.
@@ -120,12 +136,20 @@ pub enum ArithmeticUnit {
     Vector,
 }
 
-impl fmt::Display for ArithmeticUnit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
+impl ArithmeticUnit {
+    /// The name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Matrix => "matrix",
             Self::Vector => "vector",
-        })
+        }
+    }
+}
+
+impl fmt::Display for ArithmeticUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 
