@@ -67,15 +67,16 @@ fn every_view_of_a_model_opens_and_answers() {
     let first = "document.querySelector('.live tbody th').textContent";
     let tally = "document.querySelector('.live .count').textContent";
     assert_eq!(browser.value(tally), "122 rows");
-    assert_eq!(browser.value(first), "/conv1/Conv");
-
-    // Sorted by parameters, from the most: the classifier's 2,049,000 are behind those of layer4's 3 × 3 kernels.
-    let sort = "[...document.querySelectorAll('.live thead button')].find((head) => head.textContent === 'params').click()";
-    browser.value(sort);
+    // The longest first: of the 3 × 3 kernels of layer4, with most weights to read, that with the largest input.
     assert_eq!(browser.value(first), "/layer4/layer4.0/conv2/Conv");
-    assert_eq!(browser.value("document.querySelector('.live [aria-sort=descending]').textContent"), "params");
+
+    // Sorted by MACs, from the most: 118 M of the first convolution, then 116 M of each 3 × 3.
+    let sort = "[...document.querySelectorAll('.live thead button')].find((head) => head.textContent === 'MACs').click()";
     browser.value(sort);
-    assert_eq!(browser.value("document.querySelector('.live [aria-sort=ascending]').textContent"), "params");
+    assert_eq!(browser.value(first), "/conv1/Conv");
+    assert_eq!(browser.value("document.querySelector('.live [aria-sort=descending]').textContent"), "MACs");
+    browser.value(sort);
+    assert_eq!(browser.value("document.querySelector('.live [aria-sort=ascending]').textContent"), "MACs");
 
     // Filtered by operator, by module (three convolutions, three activations, a sum), by text.
     for (typed, rows) in [
@@ -108,7 +109,7 @@ fn every_view_of_a_model_opens_and_answers() {
     assert_eq!(browser.value(tally), "22 of 122 rows");
     browser
         .value("document.querySelector('#m1-roofline [data-layer]').dispatchEvent(new MouseEvent('click'))");
-    assert_eq!(browser.value("document.querySelector('#detail h2').textContent"), "/conv1/Conv");
+    assert_eq!(browser.value("document.querySelector('#detail h2').textContent"), "/layer4/layer4.0/conv2/Conv");
     browser.press("Escape");
 
     // All rows that are left are copied, under the names of the columns.

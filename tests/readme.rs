@@ -109,6 +109,11 @@ fn names_what_exists(line: &str) -> bool {
         ["cargo", "test", options @ ..] => named_target(options, "--test", "tests"),
         ["cargo", "bench", options @ ..] => named_target(options, "--bench", "benches"),
         ["python3", script, ..] => Path::new(script).is_file(),
+        // On files that are not here: the command and its options must be.
+        ["ergometer", command, options @ ..] => {
+            let help = Folder::new("readme_help").stdout(&[command, "--help"]);
+            options.iter().filter(|word| word.starts_with('-')).all(|option| help.contains(*option))
+        }
         [script] => Path::new(script).is_file(),
         _ => false,
     }

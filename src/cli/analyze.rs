@@ -18,7 +18,7 @@ use crate::cost::{self, By, Convention, ModelCost, Peer};
 use crate::device::Device;
 use crate::graph::{Origin, Trips, TypedGraph};
 use crate::onnx;
-use crate::predict::{Prediction, predict};
+use crate::predict::{self, Prediction, predict};
 use crate::report::export::{cyclonedx, model_card, netron, spdx};
 use crate::report::failure::{FailedModel, Failure, Problem};
 use crate::report::fields::{self, FIELDS, Field};
@@ -120,6 +120,8 @@ struct Writer<'o> {
     format: Format,
     export: Option<Export>,
     detail: Detail,
+    /// What estimates are asked for.
+    estimate: predict::Request,
     /// Models written so far.
     written: usize,
 }
@@ -143,6 +145,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         return Err(Refusal::usage(message).hint(hint).into());
     }
     let targets = options.estimates.targets()?;
+    let estimate = options.estimates.request()?;
     if !global.quiet {
         for warning in &targets.warnings {
             error::warn(warning);
@@ -153,7 +156,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let export = global.export();
     let pictures = Pictures::of(&options.pictures, &options.models)?;
     let out = Output::open(global)?;
-    let mut writer = Writer { out, options, pictures, format, export, detail, written: 0 };
+    let mut writer = Writer { out, options, pictures, format, export, detail, estimate, written: 0 };
     let mut failed = 0;
     for path in &options.models {
         if let Err(failure) = analyze(path, options, &targets, &mut writer)? {
@@ -186,7 +189,7 @@ fn analyze(
         Ok(model) => model,
         Err(error) => return Ok(Err(failure(error.code(), error.to_string(), error.hint()))),
     };
-    let counted = match count(&model, options, &targets.devices) {
+    let counted = match count(&model, &options.shapes, &writer.estimate, &targets.devices) {
         Ok(counted) => counted,
         Err(error) => return Ok(Err(failure(error.code, format!("{name}: {}", error.message), error.hint))),
     };
@@ -220,15 +223,15 @@ fn analyze(
 
 fn count<'m>(
     model: &'m onnx::Model,
-    options: &Options,
+    shapes: &Shapes,
+    estimate: &predict::Request,
     devices: &[Cow<'static, Device>],
 ) -> Result<Counted<'m>, CountError> {
-    let (graph, cost) = shapes::count(model, &options.shapes)?;
-    let request = options.estimates.request();
+    let (graph, cost) = shapes::count(model, shapes)?;
     let mut predictions = vec![];
     let mut without_estimate = vec![];
     for device in devices {
-        match predict(&cost, device, &request) {
+        match predict(&cost, device, estimate) {
             Ok(prediction) => predictions.push(prediction),
             Err(error) => {
                 without_estimate

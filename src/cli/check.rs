@@ -15,6 +15,7 @@ use crate::check::{Config, Finding, Limit, Settings, judge};
 use crate::device::Precision;
 use crate::diff::Snapshot;
 use crate::graph::Request;
+use crate::predict;
 use crate::report::check::{self as report, Checked};
 use crate::report::failure::Failure;
 use crate::report::json;
@@ -178,8 +179,7 @@ fn one(
             ..Request::default()
         },
         devices: &devices,
-        precision,
-        runtime: None,
+        estimate: predict::Request { precision, ..predict::Request::default() },
     };
     let snapshot = match snapshot::count(path, &counting) {
         Ok(snapshot) => snapshot,

@@ -15,6 +15,7 @@ use crate::check::{self, Finding, Limit, Metric, Rule};
 use crate::cost::Convention;
 use crate::device::Precision;
 use crate::diff::{Snapshot, compare};
+use crate::predict;
 use crate::report::diff::{self as report, Compared};
 use crate::report::failure::Failure;
 use crate::report::screen::Layout;
@@ -70,8 +71,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let counting = Counting {
         request: options.shapes.request(),
         devices: &targets.devices,
-        precision: options.precision,
-        runtime: None,
+        estimate: predict::Request { precision: options.precision, ..predict::Request::default() },
     };
     let [before, after] = earlier;
     let load = |earlier: Option<Snapshot>, path: &Path| match earlier {

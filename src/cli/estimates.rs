@@ -1,8 +1,11 @@
 //! What estimates are for and rest on: options of every command that estimates.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use super::error::Refusal;
+use super::measured;
 use super::targets::{self, Targets};
 use crate::device::Precision;
 use crate::predict::{Request, Runtime};
@@ -21,6 +24,9 @@ pub struct Estimates {
     /// What runs the model: webgpu needs a profile and is the default with one, eager is it without
     #[arg(long, value_name = "RUNTIME")]
     runtime: Option<RuntimeName>,
+    /// Estimate eager and compiled by coefficients of your own, which `ergometer fit` writes
+    #[arg(long, value_name = "FILE.toml")]
+    coefficients: Option<PathBuf>,
     /// Draw of the local device, where no meter measured it and the catalogue does not know it
     #[arg(long, value_name = "WATTS", value_parser = watts)]
     board_power: Option<Watts>,
@@ -31,8 +37,10 @@ pub struct Estimates {
 enum RuntimeName {
     /// ONNX Runtime with its WebGPU provider
     Webgpu,
-    /// One kernel a layer, nothing fused, as eager PyTorch does
+    /// PyTorch, operator by operator
     Eager,
+    /// PyTorch, compiled and fused
+    Compiled,
 }
 
 impl Estimates {
@@ -45,8 +53,12 @@ impl Estimates {
     }
 
     /// What each device is asked for.
-    pub fn request(&self) -> Request {
-        Request { precision: self.precision, runtime: self.runtime.map(Runtime::from) }
+    ///
+    /// # Errors
+    /// A [`Refusal`] for a file that holds no coefficients.
+    pub fn request(&self) -> Result<Request, Refusal> {
+        let coefficients = self.coefficients.as_deref().map(measured::coefficients).transpose()?;
+        Ok(Request { precision: self.precision, runtime: self.runtime.map(Runtime::from), coefficients })
     }
 }
 
@@ -55,6 +67,7 @@ impl From<RuntimeName> for Runtime {
         match name {
             RuntimeName::Webgpu => Self::Webgpu,
             RuntimeName::Eager => Self::Eager,
+            RuntimeName::Compiled => Self::Compiled,
         }
     }
 }

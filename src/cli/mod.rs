@@ -9,9 +9,11 @@ mod diff;
 mod error;
 mod estimates;
 mod explain;
+mod fit;
 mod generate;
 mod interrupt;
 mod law;
+mod measured;
 mod merge;
 mod ops;
 mod output;
@@ -26,6 +28,7 @@ mod shapes;
 mod snapshot;
 mod strip;
 mod targets;
+mod validate;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
@@ -75,6 +78,8 @@ enum Command {
     Diff(diff::Options),
     /// Tell how an operator is counted, from which source, and how other tools count it
     Explain(explain::Options),
+    /// Fit the coefficients of estimates to measurements of your own
+    Fit(fit::Options),
     /// Find what a model costs as a polynomial of its open dimensions
     Law(law::Options),
     /// List every operator, and what is known of it
@@ -89,6 +94,8 @@ enum Command {
     Score(score::Options),
     /// Write a model without its large weights: its counts stay the same
     Strip(strip::Options),
+    /// Hold estimates against measurements: errors by runtime and device
+    Validate(validate::Options),
 }
 
 /// Options of every command; they may stand before its name.
@@ -277,12 +284,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
         Some(Command::Merge(options)) => merge::run(&options, global),
         Some(Command::Diff(options)) => diff::run(&options, global),
         Some(Command::Explain(options)) => explain::run(&options, global),
+        Some(Command::Fit(options)) => fit::run(&options, global),
         Some(Command::Law(options)) => law::run(&options, global),
         Some(Command::Ops(options)) => ops::run(&options, global),
         Some(Command::Report(options)) => report::run(&options, global),
         Some(Command::Schema(options)) => schema::run(&options, global),
         Some(Command::Score(options)) => score::run(&options, global),
         Some(Command::Strip(options)) => strip::run(&options, global),
+        Some(Command::Validate(options)) => validate::run(&options, global),
         None => Err(Refusal::usage("a command or a model is needed").hint("ergometer MODEL.onnx").into()),
     }
 }

@@ -60,7 +60,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let request = Request {
         shapes: options.shapes.request(),
         devices: targets.devices.into_iter().map(std::borrow::Cow::into_owned).collect(),
-        estimate: options.estimates.request(),
+        estimate: options.estimates.request()?,
     };
     let devices: Vec<String> = request.devices.iter().map(|device| device.id.to_string()).collect();
     let inputs = Inputs { paths: options.paths.clone(), lists: options.lists.clone() };

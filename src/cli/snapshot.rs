@@ -6,11 +6,11 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::shapes;
-use crate::device::{Device, Precision};
+use crate::device::Device;
 use crate::diff::{self, Snapshot};
 use crate::graph::Request;
 use crate::onnx;
-use crate::predict::{self, Runtime, predict};
+use crate::predict::{self, predict};
 use crate::report::failure::{FailedModel, Failure, Problem};
 
 /// The largest JSON that is read. An analysis takes one or two kilobytes a layer; in memory, JSON takes several times
@@ -23,10 +23,8 @@ pub struct Counting<'c> {
     pub request: Request,
     /// The devices of the estimates.
     pub devices: &'c [Cow<'static, Device>],
-    /// The number format of the contractions.
-    pub precision: Option<Precision>,
-    /// What runs the model.
-    pub runtime: Option<Runtime>,
+    /// What estimates are asked for.
+    pub estimate: predict::Request,
 }
 
 /// Whether a file is text that begins as JSON does; no ONNX file begins so.
@@ -73,7 +71,7 @@ pub fn count(path: &Path, counting: &Counting) -> Result<Snapshot, Failure> {
     })?;
     let (graph, cost) = shapes::count_at(&model, &counting.request)
         .map_err(|error| failure(&name, error.code, error.message, error.hint))?;
-    let request = predict::Request { precision: counting.precision, runtime: counting.runtime };
+    let request = counting.estimate;
     let mut predictions = vec![];
     let mut missing = vec![];
     for device in counting.devices {

@@ -7,10 +7,10 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::Run;
 use super::lowering::forms::SPLIT;
 use super::lowering::{Kernel, Lowered, lower};
 use super::precision::{self, Factors, Storage};
-use super::time::Run;
 use super::{
     Basis, Bound, ClassTime, Curves, Interval, LayerTime, PredictError, Prediction, Runtime, constants,
     energy, roofline,

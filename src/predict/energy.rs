@@ -1,6 +1,6 @@
 //! Energy: the power a board draws while it computes, moves memory or waits, times how long it does.
 
-use super::time::Run;
+use super::Run;
 use super::{Interval, PredictError, constants};
 use crate::cost::ModelCost;
 use crate::device::{Device, EnergyEstimate, EnergyModel, Peak};

@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::forms::{
     Context, dequantize, elements, is_standard_attention, kernels, packed, push, square, swap,
 };
-use super::time::HOST_BYTES;
+use super::rates::HOST_BYTES;
 use crate::cost::form::{MatMul, Right};
 use crate::cost::{Form, LayerCost, ModelCost};
 use crate::device::kernel::KernelShape;

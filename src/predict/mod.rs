@@ -1,21 +1,22 @@
 //! How long a counted model takes on a device, and how much energy: pure arithmetic on the counts, what is
 //! known of the device, and a few constants that name their origin.
 //!
-//! Two runtimes: one that starts a kernel a layer and fuses nothing, as eager PyTorch does, at the maker's
-//! rates times fitted fractions; and one over WebGPU, whose kernels ([`mod@lowering`]) take what a profile of the
-//! device says that such kernels take. It knows no file, no graph and no GPU.
+//! Three runtimes: PyTorch, eager or compiled ([`framework`]), at the maker's rates times fitted coefficients; and one
+//! over WebGPU, whose kernels ([`mod@lowering`]) take what a profile of the device says that such kernels take. It knows
+//! no file, no graph and no GPU.
 
 mod calibrated;
 mod constants;
 mod energy;
+pub mod framework;
 pub mod lowering;
 mod precision;
+mod rates;
 mod roofline;
-mod time;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use constants::Assumption;
 pub use roofline::{Attained, attained};
@@ -26,23 +27,27 @@ use crate::device::{ArithmeticUnit, Device, Precision};
 use crate::units::{Joules, Seconds};
 
 /// What an estimate is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Request {
     /// The number format of contractions and tensors; `None` for that of the model.
     pub precision: Option<Precision>,
     /// What runs the model; `None` for [`Runtime::Webgpu`] on a device with a profile, else
     /// [`Runtime::Eager`].
     pub runtime: Option<Runtime>,
+    /// What kernels of PyTorch take; `None` for the coefficients that ship.
+    pub coefficients: Option<&'static [framework::Fitted]>,
 }
 
 /// What runs a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Runtime {
     /// ONNX Runtime with its WebGPU provider, whose kernels [`mod@lowering`] states.
     Webgpu,
-    /// A kernel a layer, nothing fused, on the maker's own libraries.
+    /// PyTorch, operator by operator, on the maker's own libraries.
     Eager,
+    /// PyTorch, compiled: what is element-wise is fused into few kernels.
+    Compiled,
 }
 
 impl Runtime {
@@ -52,6 +57,7 @@ impl Runtime {
         match self {
             Self::Webgpu => "webgpu",
             Self::Eager => "eager",
+            Self::Compiled => "compiled",
         }
     }
 }
@@ -241,7 +247,7 @@ pub enum PredictError {
     },
     /// A profile says nothing of other runtimes, and the catalogue does not have the device.
     #[error(
-        "{device} ({name}) is in no row of the catalogue, and an estimate for eager needs the maker's rates"
+        "{device} ({name}) is in no row of the catalogue, and an estimate for PyTorch needs the maker's rates"
     )]
     NoRow {
         /// [`Device::id`].
@@ -292,44 +298,52 @@ fn names(precisions: &[Precision]) -> String {
 /// With one, all contractions run in it, and all tensors are taken to be stored in it: `fp16` halves the bytes
 /// of a float32 model. Weights already narrower than that stay as they are.
 ///
-/// A profile says what WebGPU delivers and is heeded for [`Runtime::Webgpu`] alone. For [`Runtime::Eager`], a
-/// local device is the row of the catalogue that its adapter matches.
+/// A profile says what WebGPU delivers and is heeded for [`Runtime::Webgpu`] alone. For the others, a local device is
+/// the row of the catalogue that its adapter matches.
 ///
 /// # Errors
 /// [`PredictError`].
 pub fn predict(cost: &ModelCost, device: &Device, request: &Request) -> Result<Prediction, PredictError> {
     let local = device.profile.is_some();
-    match request.runtime.unwrap_or(if local { Runtime::Webgpu } else { Runtime::Eager }) {
+    let runtime = request.runtime.unwrap_or(if local { Runtime::Webgpu } else { Runtime::Eager });
+    match runtime {
         Runtime::Webgpu => calibrated::predict(cost, device, request.precision),
-        Runtime::Eager if local => {
+        Runtime::Eager | Runtime::Compiled if local => {
             let row = device.row.as_deref().ok_or_else(|| PredictError::NoRow {
                 device: device.id.to_string(),
                 name: device.name.to_string(),
             })?;
-            let mut prediction = eager(cost, row, request.precision)?;
+            let mut prediction = by_spec(cost, row, request, runtime)?;
             prediction.device = device.id.to_string();
             prediction.notes.push(format!("at the maker's rates: the adapter is the catalogue's {}", row.id));
             Ok(prediction)
         }
-        Runtime::Eager => eager(cost, device, request.precision),
+        Runtime::Eager | Runtime::Compiled => by_spec(cost, device, request, runtime),
     }
 }
 
-/// The estimate for a runtime that starts one kernel a layer, at the maker's rates.
-fn eager(
+/// The estimate for PyTorch, at the maker's rates.
+fn by_spec(
     cost: &ModelCost,
     device: &Device,
-    precision: Option<Precision>,
+    request: &Request,
+    runtime: Runtime,
 ) -> Result<Prediction, PredictError> {
+    let precision = request.precision;
     let chosen = precision.unwrap_or_else(|| precision::of_model(cost));
-    let rates = time::Rates::of(device, chosen)?;
+    let mut rates = rates::Rates::of(device, chosen)?;
+    let sets = request.coefficients.unwrap_or(framework::builtin());
+    let set = framework::of(sets, runtime, rates.contraction.unit);
+    if !set.fitted {
+        rates.basis = Basis::Assumed;
+    }
     let storage = precision::Storage::of(cost, precision);
-    let run = time::run(cost, device, &rates, precision, storage);
+    let run = framework::run(cost, device, &rates, precision, storage, set);
     let limits = run.limits();
     let energy = energy::of_run(&run, device)?;
     Ok(Prediction {
         device: device.id.to_string(),
-        runtime: Runtime::Eager,
+        runtime,
         precision: chosen,
         runs_as: rates.contraction.precision,
         unit: rates.contraction.unit,
@@ -349,9 +363,28 @@ fn eager(
         kernels: vec![],
         fits_memory: fits_memory(cost, device, storage),
         complete: cost.totals.complete,
-        assumptions: constants::used(&rates),
-        notes: notes(cost, chosen, &rates),
+        assumptions: constants::used(set),
+        notes: notes(cost, chosen, &rates, runtime),
     })
+}
+
+/// Where the time of one run goes.
+#[derive(Clone, PartialEq, Debug)]
+struct Run {
+    latency: Interval<Seconds>,
+    compute: Seconds,
+    memory: Seconds,
+    launch: Seconds,
+    layers: Vec<LayerTime>,
+}
+
+impl Run {
+    fn limits(&self) -> Limits {
+        let total = self.latency.value;
+        let finite = total > Seconds::ZERO && total.0.is_finite();
+        let share = |part: Seconds| if finite { part / total } else { 0.0 };
+        Limits { compute: share(self.compute), memory: share(self.memory), launch: share(self.launch) }
+    }
 }
 
 const PAPER_REASON: &str =
@@ -374,10 +407,11 @@ fn fits_memory(cost: &ModelCost, device: &Device, storage: precision::Storage) -
     Some(params + storage.activations(cost.totals.peak_activation_bytes?) <= capacity)
 }
 
-fn notes(cost: &ModelCost, chosen: Precision, rates: &time::Rates) -> Vec<String> {
-    let mut notes = vec![
-        "one kernel a layer, nothing fused, as eager PyTorch does: a compiling runtime is faster".to_owned(),
-    ];
+fn notes(cost: &ModelCost, chosen: Precision, rates: &rates::Rates, runtime: Runtime) -> Vec<String> {
+    let mut notes = vec![match runtime {
+        Runtime::Compiled => "compiled and fused, as torch.compile does".to_owned(),
+        _ => "operator by operator, as eager PyTorch runs it: `--runtime compiled` is faster".to_owned(),
+    }];
     notes.extend(incomplete(cost));
     let runs_as = rates.contraction.precision;
     if runs_as != chosen {
@@ -385,7 +419,7 @@ fn notes(cost: &ModelCost, chosen: Precision, rates: &time::Rates) -> Vec<String
     }
     if rates.basis == Basis::Assumed {
         notes.push(format!(
-            "the attained fractions come from NVIDIA GPUs in fp32 and fp16: for {runs_as} on this device they are assumed"
+            "the coefficients are fitted on NVIDIA GPUs in fp32 and fp16: for {runs_as} on this device they are assumed"
         ));
     }
     notes

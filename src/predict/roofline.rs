@@ -4,7 +4,7 @@
 //! CACM 52(4), 2009.
 
 use super::precision::Storage;
-use super::time::{Rates, own_peak};
+use super::rates::{Rates, own_peak};
 use crate::cost::{LayerCost, ModelCost};
 use crate::device::{Device, Precision};
 use crate::units::{BytesPerSecond, FlopsPerSecond, Seconds};

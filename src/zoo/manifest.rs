@@ -137,7 +137,7 @@ fn entry(manifest: &str, place: String, row: Row) -> Entries {
         Ok(date) => date,
         Err(message) => return broken(place, &message),
     };
-    let dims = match row.dims.map(dims).transpose() {
+    let dims = match row.dims.map(table_or_text).transpose() {
         Ok(dims) => dims.unwrap_or_default(),
         Err(message) => return broken(place, &message),
     };
@@ -182,19 +182,26 @@ fn date(date: Date) -> Result<String, String> {
     if valid { Ok(text) } else { Err(format!("\"{text}\" is no date: 2019, 2019-05 or 2019-05-28 is")) }
 }
 
-fn dims(dims: Dims) -> Result<Vec<(String, u64)>, String> {
-    match dims {
+fn table_or_text(dims_of: Dims) -> Result<Vec<(String, u64)>, String> {
+    match dims_of {
         Dims::Table(table) => Ok(table.into_iter().collect()),
-        Dims::Text(text) => text
-            .split([' ', ';', ','])
-            .filter(|part| !part.is_empty())
-            .map(|part| {
-                let wrong = || format!("\"{part}\" sets no dimension: batch=8 does");
-                let (name, size) = part.rsplit_once('=').ok_or_else(wrong)?;
-                Ok((name.to_owned(), size.parse().map_err(|_| wrong())?))
-            })
-            .collect(),
+        Dims::Text(text) => dims(&text),
     }
+}
+
+/// Sizes of dimensions as people write them: `batch=8 seq=128`.
+///
+/// # Errors
+/// A message about the part that is none.
+pub fn dims(text: &str) -> Result<Vec<(String, u64)>, String> {
+    text.split([' ', ';', ','])
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            let wrong = || format!("\"{part}\" sets no dimension: batch=8 does");
+            let (name, size) = part.rsplit_once('=').ok_or_else(wrong)?;
+            Ok((name.to_owned(), size.parse().map_err(|_| wrong())?))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -216,10 +223,10 @@ mod tests {
     fn dimensions_are_read_as_people_write_them() {
         let both = vec![("batch".to_owned(), 8), ("seq".to_owned(), 128)];
         for text in ["batch=8 seq=128", "batch=8,seq=128", "batch=8; seq=128"] {
-            assert_eq!(dims(Dims::Text(text.to_owned())).unwrap(), both, "{text}");
+            assert_eq!(dims(text).unwrap(), both, "{text}");
         }
         for bad in ["batch", "batch=", "batch=-1", "batch=x"] {
-            assert!(dims(Dims::Text(bad.to_owned())).is_err(), "{bad}");
+            assert!(dims(bad).is_err(), "{bad}");
         }
     }
 }

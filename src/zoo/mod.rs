@@ -17,5 +17,6 @@ pub mod standing;
 pub mod store;
 
 pub use count::Request;
+pub use manifest::dims;
 pub use run::{Ended, How, Progress, THREAD, run};
 pub use score::{Annotations, Estimate, Facts, Outcome, Percentiles, Problem, SCHEMA, Score, Standing};

@@ -266,7 +266,7 @@ fn a_class_without_a_curve_moves_its_bytes_and_a_contraction_is_refused() {
 
 #[test]
 fn kernels_run_in_sixteen_bits_only_where_they_were_measured_in_them() {
-    let request = Request { precision: Some(Precision::Fp16), runtime: None };
+    let request = Request { precision: Some(Precision::Fp16), runtime: None, coefficients: None };
     let cost = model(vec![product(1000)]);
     let found = predict(&cost, &device(measured()), &request).unwrap();
     assert_eq!((found.precision, found.runs_as), (Precision::Fp16, Precision::Fp32));
@@ -285,14 +285,14 @@ fn kernels_run_in_sixteen_bits_only_where_they_were_measured_in_them() {
 #[test]
 fn a_profile_is_heeded_for_webgpu_alone() {
     let cost = model(vec![product(1000)]);
-    let eager = Request { precision: None, runtime: Some(Runtime::Eager) };
+    let eager = Request { precision: None, runtime: Some(Runtime::Eager), coefficients: None };
     let found = predict(&cost, &device(measured()), &eager).unwrap();
     let row = Catalogue::builtin().find("rtx-3090").unwrap();
     let of_row = predict(&cost, row, &eager).unwrap();
     assert_eq!((found.device.as_str(), found.runtime, found.basis), ("local", Runtime::Eager, Basis::Spec));
     assert_eq!((found.latency, found.energy), (of_row.latency, of_row.energy));
 
-    let webgpu = Request { precision: None, runtime: Some(Runtime::Webgpu) };
+    let webgpu = Request { precision: None, runtime: Some(Runtime::Webgpu), coefficients: None };
     let error = predict(&cost, row, &webgpu).unwrap_err().to_string();
     assert_eq!(
         error,

@@ -12,6 +12,7 @@ mod intervals;
 mod model;
 mod pareto;
 mod roofline;
+mod scatter;
 mod treemap;
 mod zoo;
 
@@ -21,6 +22,7 @@ pub use intervals::{Interval, Intervals, intervals};
 pub use model::{DOTS, of_model};
 pub use pareto::{Pareto, Point, pareto};
 pub use roofline::{Dot, Roof, roofline};
+pub use scatter::{Compared, compared};
 pub use treemap::{Tile, Treemap, treemap};
 pub use zoo::{name, of_zoo};
 

@@ -1,0 +1,90 @@
+//! `ergometer fit`: coefficients of the time of kernels, from measurements.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::measured;
+use super::output::{self, Output};
+use super::validate::{self, HeldBack, by_set, cases, groups};
+use super::{Global, Status};
+use crate::predict::framework::fit::{self, Case, Errors};
+use crate::predict::framework::{self, Fitted};
+
+/// Runs of a runtime and unit below which nothing is fitted: there are more coefficients than that.
+const FEWEST: usize = 40;
+
+/// Options of `fit`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "-o FILE is where the coefficients go; `analyze --coefficients FILE` predicts by them."
+)]
+pub struct Options {
+    #[command(flatten)]
+    measured: measured::Options,
+    /// Begin with these coefficients: those that no measurement depends on stay
+    #[arg(long, value_name = "FILE.toml")]
+    coefficients: Option<PathBuf>,
+    /// What the file says of the measurements
+    #[arg(long, value_name = "TEXT")]
+    data: Option<String>,
+}
+
+pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
+    let path = &options.measured.measured;
+    output::keep_apart(global.output.as_deref(), std::slice::from_ref(path))?;
+    let coefficients = options.coefficients.as_deref().map(measured::coefficients).transpose()?;
+    let measured = measured::read(path, coefficients)?;
+    let mut sets: Vec<Fitted> = coefficients.unwrap_or(framework::builtin()).to_vec();
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let data = options.data.clone().unwrap_or(name);
+    for (runtime, unit, runs) in by_set(&measured.runs).into_values() {
+        let cases = cases(&runs);
+        if cases.len() < FEWEST {
+            super::error::warn(&format!(
+                "{} {runtime} runs on {unit} units are too few to fit: {FEWEST} are needed; these coefficients stay",
+                cases.len()
+            ));
+            continue;
+        }
+        let before = framework::of(&sets, runtime, unit).coefficients;
+        let found = fit::fit(&cases.iter().collect::<Vec<&Case>>(), &before);
+        let mut spread = None;
+        for by in [HeldBack::Family, HeldBack::Device] {
+            let groups = groups(&runs, by);
+            if groups.iter().all(|group| Some(group) == groups.first()) {
+                continue;
+            }
+            let Some(errors) = Errors::of(&fit::held_back(&cases, &groups)) else { continue };
+            if !global.quiet {
+                eprintln!(
+                    "{runtime} on {unit} units, {} runs, each {} held back: {:.1} % median, {:.1} % mean error",
+                    errors.cases,
+                    if by == HeldBack::Family { "family" } else { "device" },
+                    100.0 * errors.median,
+                    100.0 * errors.mean
+                );
+            }
+            // Of both, what is left of devices is the harder: estimates are for those that nobody measured.
+            spread = Some(validate::spread(&errors, by));
+        }
+        let set = Fitted {
+            runtime,
+            unit,
+            fitted: true,
+            data: format!("{data}: {} runs", cases.len()),
+            spread: spread.unwrap_or(framework::of(&sets, runtime, unit).spread),
+            coefficients: found,
+        };
+        match sets.iter_mut().find(|known| (known.runtime, known.unit) == (runtime, unit)) {
+            Some(known) => *known = set,
+            None => sets.push(set),
+        }
+    }
+    let mut out = Output::open(global)?;
+    out.write_all(framework::written(&sets).as_bytes())?;
+    out.finish()?;
+    measured.warn();
+    Ok(if measured.problems.is_empty() { Status::Done } else { Status::Partial })
+}

@@ -1,0 +1,271 @@
+//! What runs of models were measured to take, from a CSV file, and what is predicted of them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::error::{self, Refusal};
+use super::{shapes, targets};
+use crate::cost::ModelCost;
+use crate::device::{ArithmeticUnit, Device, Precision};
+use crate::graph;
+use crate::onnx;
+use crate::predict::framework::{self, Fitted, Term};
+use crate::predict::{self, Interval, Runtime, predict};
+use crate::zoo;
+
+/// The largest file of coefficients.
+const MAX_COEFFICIENTS: u64 = 1 << 20;
+
+/// Where measurements are.
+#[derive(Args, Debug)]
+#[group(skip)]
+pub struct Options {
+    /// Measurements: CSV with `path`, `device` and `seconds`
+    ///
+    /// `batch`, `dims`, `precision`, `runtime` (eager), `joules` and `family` may stand with them. Paths are relative to
+    /// the folder of the file; models of a family (the letters that a file name begins with) are held back together
+    #[arg(long, value_name = "FILE.csv")]
+    pub measured: PathBuf,
+}
+
+/// One run.
+pub struct Run {
+    /// The model, its sizes and the device.
+    pub name: String,
+    /// Models that are alike.
+    pub family: String,
+    /// [`Device::id`].
+    pub device: String,
+    /// What ran it.
+    pub runtime: Runtime,
+    /// What did its contractions.
+    pub unit: ArithmeticUnit,
+    /// Measured seconds.
+    pub seconds: f64,
+    /// Measured joules.
+    pub joules: Option<f64>,
+    /// Seconds at full rates, by term; `None` where no spec sheet is behind the estimate.
+    pub terms: Option<[f64; Term::COUNT]>,
+    /// Predicted seconds.
+    pub predicted: Interval<f64>,
+    /// Predicted joules.
+    pub energy: Option<Interval<f64>>,
+    /// Seconds at the roofline.
+    pub roofline: Option<f64>,
+}
+
+/// Runs, and what is wrong with the other rows.
+pub struct Measured {
+    /// In the order of the file.
+    pub runs: Vec<Run>,
+    /// One message for each row that is no run.
+    pub problems: Vec<String>,
+}
+
+impl Measured {
+    /// Warns of what is wrong, each thing once.
+    pub fn warn(&self) {
+        let mut seen = std::collections::HashSet::new();
+        for problem in self.problems.iter().filter(|problem| seen.insert(*problem)) {
+            error::warn(problem);
+        }
+    }
+}
+
+#[derive(Deserialize, Debug, Default)]
+#[serde(default)]
+struct Row {
+    path: String,
+    device: String,
+    seconds: Option<f64>,
+    joules: Option<f64>,
+    batch: Option<u64>,
+    dims: String,
+    precision: String,
+    runtime: String,
+    family: String,
+}
+
+/// Reads measurements, counts their models and predicts them.
+///
+/// # Errors
+/// A [`Refusal`] for a file that holds no measurements.
+pub fn read(path: &Path, coefficients: Option<&'static [Fitted]>) -> Result<Measured, Refusal> {
+    let shown = path.display();
+    let wrong = |why: String| {
+        Refusal::usage(format!("{shown}: {why}"))
+            .hint("each row needs path, device and seconds; `ergometer validate --help` lists the rest")
+    };
+    let file = File::open(path).map_err(|why| wrong(format!("cannot be read: {why}")))?;
+    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
+    let header = reader.headers().map_err(|why| wrong(why.to_string()))?.clone();
+    if let Some(missing) =
+        ["path", "device", "seconds"].into_iter().find(|name| !header.iter().any(|column| column == *name))
+    {
+        return Err(wrong(format!("its header has no column \"{missing}\"")));
+    }
+    let mut counter =
+        Counter { folder: path.parent().unwrap_or(Path::new("")), devices: HashMap::new(), last: None };
+    let mut measured = Measured { runs: vec![], problems: vec![] };
+    for (at, row) in reader.into_deserialize::<Row>().enumerate() {
+        let run = row.map_err(|why| why.to_string()).and_then(|row| counter.run(row, coefficients));
+        match run {
+            Ok(run) => measured.runs.push(run),
+            // The header is line 1.
+            Err(why) => measured.problems.push(format!("{shown}:{}: {why}", at.saturating_add(2))),
+        }
+    }
+    if measured.runs.is_empty() {
+        measured.warn();
+        return Err(wrong("none of its rows is a run that can be predicted".to_owned()));
+    }
+    Ok(measured)
+}
+
+/// Counts models for rows: those of one model stand together, and it is counted once for all of them.
+struct Counter<'p> {
+    folder: &'p Path,
+    devices: HashMap<String, Result<Cow<'static, Device>, String>>,
+    last: Option<(Key, Result<ModelCost, String>)>,
+}
+
+/// A model and its sizes.
+#[derive(PartialEq, Eq, Clone)]
+struct Key {
+    path: PathBuf,
+    batch: Option<u64>,
+    dims: String,
+}
+
+impl Counter<'_> {
+    fn run(&mut self, row: Row, coefficients: Option<&'static [Fitted]>) -> Result<Run, String> {
+        let positive = |value: f64| value.is_finite() && value > 0.0;
+        let seconds =
+            row.seconds.filter(|seconds| positive(*seconds)).ok_or("seconds are no number above 0")?;
+        if row.joules.is_some_and(|joules| !positive(joules)) {
+            return Err("joules are no number above 0".to_owned());
+        }
+        let precision = match row.precision.as_str() {
+            "" => None,
+            // Automatic mixed precision: contractions in FP16, and nearly all tensors.
+            "amp" => Some(Precision::Fp16),
+            name => Some(name.parse::<Precision>().map_err(|why| why.to_string())?),
+        };
+        let runtime = match row.runtime.as_str() {
+            "" | "eager" => Runtime::Eager,
+            "compiled" => Runtime::Compiled,
+            "webgpu" => Runtime::Webgpu,
+            other => return Err(format!("\"{other}\" is no runtime: eager, compiled and webgpu are")),
+        };
+        let device = self.device(&row.device)?.into_owned();
+        let key = Key { path: self.folder.join(&row.path), batch: row.batch, dims: row.dims };
+        let cost = self.cost(&key)?;
+        let request = predict::Request { precision, runtime: Some(runtime), coefficients };
+        let prediction = predict(cost, &device, &request).map_err(|why| why.to_string())?;
+        let terms = match runtime {
+            Runtime::Webgpu => None,
+            _ => Some(framework::terms(cost, &device, runtime, precision).map_err(|why| why.to_string())?.0),
+        };
+        let plain = |Interval { value, low, high }: Interval<f64>| Interval { value, low, high };
+        let latency = prediction.latency;
+        let stem = Path::new(&row.path)
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let sizes: Vec<String> =
+            key.batch.map(|batch| format!("batch={batch}")).into_iter().chain([key.dims.clone()]).collect();
+        Ok(Run {
+            name: format!("{stem} {}", sizes.join(" ")).trim().to_owned(),
+            family: if row.family.is_empty() { family(&stem) } else { row.family },
+            device: device.id.to_string(),
+            runtime,
+            unit: prediction.unit,
+            seconds,
+            joules: row.joules,
+            terms,
+            predicted: Interval { value: latency.value.0, low: latency.low.0, high: latency.high.0 },
+            energy: prediction.energy.map(|energy| {
+                plain(Interval { value: energy.value.0, low: energy.low.0, high: energy.high.0 })
+            }),
+            roofline: prediction.roofline.map(|time| time.0),
+        })
+    }
+
+    fn device(&mut self, name: &str) -> Result<Cow<'static, Device>, String> {
+        if name.is_empty() {
+            return Err("there is no device".to_owned());
+        }
+        let found = self.devices.entry(name.to_owned()).or_insert_with(|| {
+            let targets = targets::of(&[name.to_owned()], None).map_err(|refusal| refusal.to_string())?;
+            targets.devices.into_iter().next().ok_or_else(|| format!("no device is called \"{name}\""))
+        });
+        found.clone()
+    }
+
+    fn cost(&mut self, key: &Key) -> Result<&ModelCost, String> {
+        if self.last.as_ref().is_none_or(|(known, _)| known != key) {
+            self.last = Some((key.clone(), count(key)));
+        }
+        match &self.last {
+            Some((_, cost)) => cost.as_ref().map_err(Clone::clone),
+            None => Err("nothing is counted".to_owned()),
+        }
+    }
+}
+
+fn count(key: &Key) -> Result<ModelCost, String> {
+    let model = onnx::read(&key.path).map_err(|why| why.to_string())?;
+    let request =
+        graph::Request { batch: key.batch, dims: zoo::dims(&key.dims)?, ..graph::Request::default() };
+    let (_, cost) = shapes::count_at(&model, &request)
+        .map_err(|why| format!("{}: {}", key.path.display(), why.message))?;
+    if !cost.totals.complete {
+        return Err(format!("{}: not all of its nodes are counted", key.path.display()));
+    }
+    Ok(cost)
+}
+
+/// The letters that a name begins with.
+fn family(stem: &str) -> String {
+    let letters: String = stem.chars().take_while(char::is_ascii_alphabetic).collect();
+    if letters.is_empty() { stem.to_owned() } else { letters }
+}
+
+/// Reads sets of coefficients, for as long as the program runs.
+///
+/// # Errors
+/// A [`Refusal`] that names the file.
+pub fn coefficients(path: &Path) -> Result<&'static [Fitted], Refusal> {
+    let wrong = |why: String| {
+        Refusal::usage(format!("{}: {why}", path.display()))
+            .hint("`ergometer fit --measured FILE.csv -o FILE.toml` writes one")
+    };
+    if path.metadata().is_ok_and(|metadata| metadata.len() > MAX_COEFFICIENTS) {
+        return Err(wrong("is longer than 1 MiB".to_owned()));
+    }
+    let text = std::fs::read_to_string(path).map_err(|why| wrong(format!("cannot be read: {why}")))?;
+    let sets = framework::read(&text).map_err(|why| wrong(why.to_string()))?;
+    if sets.is_empty() {
+        return Err(wrong("holds no set of coefficients".to_owned()));
+    }
+    Ok(Vec::leak(sets))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_is_the_letters_that_a_name_begins_with() {
+        for (name, expected) in
+            [("resnet50d-224", "resnet"), ("vit_base", "vit"), ("3d-net", "3d-net"), ("", "")]
+        {
+            assert_eq!(family(name), expected);
+        }
+    }
+}

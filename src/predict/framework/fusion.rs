@@ -1,0 +1,596 @@
+//! Which kernels PyTorch runs for a counted model.
+//!
+//! Exporters write one of its operators as several nodes, and leave out what it does besides. Stated rules, read off
+//! PyTorch's operators and the graphs that its exporters write:
+//!
+//! - Views start nothing, and nor do slices, splits and transpositions that no reader needs in order: a reshape does,
+//!   and what is not element-wise.
+//! - A linear layer takes its bias with it. GELU in five nodes is one kernel, and so is `x·sigmoid(x)`.
+//! - Attention (a product of activations, a softmax over it, perhaps scaled and masked on the way, and a second product)
+//!   is one kernel on matrix units; on vector units its steps are kernels of their own.
+//! - A compiler fuses element-wise operators, normalisations and reductions of rows that follow each other, unless
+//!   something that it cannot fuse stands between: a contraction, a pooling, a mean over the whole image. What is fused
+//!   reads each tensor once, and writes what others read.
+//!
+//! Not covered: batch normalisations, which exporters fold into convolutions and eager PyTorch runs (the coefficients of
+//! convolutions hold their traffic); memory formats; recurrent layers, which take a start for each step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Term;
+use crate::cost::form::{Conv, MatMul, Right};
+use crate::cost::{Form, LayerCost, ModelCost};
+use crate::device::ArithmeticUnit;
+use crate::predict::Runtime;
+use crate::predict::rates::HOST_BYTES;
+
+/// Vector operations that a division or a transcendental function takes the time of.
+///
+/// The special-function units of NVIDIA GPUs since Maxwell do 16 results a clock and multiprocessor, beside 64
+/// or 128 vector lanes ("Throughput of Native Arithmetic Instructions", CUDA C++ Programming Guide).
+const SPECIAL: u64 = 8;
+
+/// Columns and summed elements that products are filled up to multiples of.
+const TILE: (u64, u64) = (64, 32);
+/// The largest window that libraries have depthwise kernels for.
+const LARGEST_WINDOW: u64 = 49;
+/// Rows longer than this are not reduced within a fused kernel.
+const LONGEST_ROW: u64 = 4096;
+/// Layers between the product that makes scores and their softmax.
+const LONGEST_CHAIN: usize = 6;
+
+/// An amount of work, of the whole kernel.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Quantity {
+    /// Multiply-accumulates at the peak rate.
+    Contraction { macs: u64 },
+    /// Multiply-accumulates at the vector rate.
+    Vector { macs: u64 },
+    /// The longer of traffic and `operations` on vector units, each as long as a multiply-add.
+    Bytes { activations: u64, weights: u64, operations: u64 },
+    /// The longer of traffic and arithmetic on vector units.
+    Depthwise { macs: u64, activations: u64, weights: u64 },
+    /// Kernels that are started.
+    Starts(u64),
+}
+
+/// A kernel, or so many equal ones.
+pub(super) struct Kernel {
+    /// The layers whose work it does.
+    pub layers: Vec<usize>,
+    started: u64,
+    work: Vec<(Term, Quantity)>,
+}
+
+impl Kernel {
+    /// All that it takes, its starts included.
+    pub fn parts(&self) -> impl Iterator<Item = (Term, Quantity)> {
+        self.work.iter().copied().chain([(Term::Start, Quantity::Starts(self.started))])
+    }
+}
+
+/// The kernels of a model, in the order of what they begin with.
+pub(super) fn lower(cost: &ModelCost, runtime: Runtime, unit: ArithmeticUnit) -> Vec<Kernel> {
+    let mut lowering = Lowering::new(cost, runtime);
+    if unit == ArithmeticUnit::Matrix {
+        lowering.attention();
+    }
+    lowering.contractions();
+    lowering.fused();
+    lowering.others();
+    lowering.kernels.sort_by_key(|kernel| kernel.layers.first().copied());
+    lowering.kernels
+}
+
+/// What a layer is for a framework.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It does nothing, or the host does it.
+    Nothing,
+    /// Its result is its input under another shape or place.
+    View,
+    Contraction,
+    Elementwise,
+    /// A normalisation or reduction of rows.
+    Rows,
+    /// A reduction that nothing fuses with.
+    Reduction,
+    Pool,
+    Transpose,
+    Move,
+}
+
+struct Lowering<'c> {
+    cost: &'c ModelCost,
+    compiled: bool,
+    kinds: Vec<Kind>,
+    consumers: Vec<Vec<usize>>,
+    /// Layers whose work a kernel does already.
+    done: Vec<bool>,
+    /// Layers of attention.
+    attending: Vec<bool>,
+    kernels: Vec<Kernel>,
+}
+
+impl<'c> Lowering<'c> {
+    fn new(cost: &'c ModelCost, runtime: Runtime) -> Self {
+        let count = cost.layers.len();
+        let mut consumers = vec![vec![]; count];
+        for layer in 0..count {
+            for producer in cost.edges.producers(layer) {
+                if let Some(list) = consumers.get_mut(*producer as usize) {
+                    list.push(layer);
+                }
+            }
+        }
+        Self {
+            cost,
+            compiled: runtime == Runtime::Compiled,
+            kinds: cost.layers.iter().map(kind).collect(),
+            consumers,
+            done: vec![false; count],
+            attending: vec![false; count],
+            kernels: vec![],
+        }
+    }
+
+    fn layer(&self, at: usize) -> Option<&'c LayerCost> {
+        self.cost.layers.get(at)
+    }
+
+    fn kind(&self, at: usize) -> Kind {
+        self.kinds.get(at).copied().unwrap_or(Kind::Nothing)
+    }
+
+    fn producers(&self, at: usize) -> impl Iterator<Item = usize> + use<'c> {
+        self.cost.edges.producers(at).iter().map(|producer| *producer as usize)
+    }
+
+    fn consumers(&self, at: usize) -> &[usize] {
+        self.consumers.get(at).map_or(&[], Vec::as_slice)
+    }
+
+    fn take(&mut self, at: usize) {
+        if let Some(done) = self.done.get_mut(at) {
+            *done = true;
+        }
+    }
+
+    fn is_done(&self, at: usize) -> bool {
+        self.done.get(at).copied().unwrap_or(true)
+    }
+
+    /// The layers that read a result, views in between looked through.
+    fn readers(&self, at: usize) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<usize> = self.consumers(at).to_vec();
+        let mut seen = BTreeSet::new();
+        while let Some(next) = open.pop() {
+            if !seen.insert(next) {
+                continue;
+            }
+            match self.kind(next) {
+                Kind::View => open.extend(self.consumers(next)),
+                _ => _ = found.insert(next),
+            }
+        }
+        found
+    }
+
+    /// The layer that made what a view shows.
+    fn maker(&self, mut at: usize) -> usize {
+        let mut steps = 0usize;
+        while self.kind(at) == Kind::View && steps < self.kinds.len() {
+            let Some(before) = self.producers(at).next() else { break };
+            at = before;
+            steps = steps.saturating_add(1);
+        }
+        at
+    }
+
+    fn is_product(&self, at: usize, right: fn(Right) -> bool) -> bool {
+        self.layer(at)
+            .is_some_and(|layer| matches!(layer.form, Form::MatMul(MatMul { right: of, .. }) if right(of)))
+    }
+
+    fn of_activations(&self, at: usize) -> bool {
+        self.is_product(at, |right| right == Right::Activation)
+    }
+
+    fn push(&mut self, layers: Vec<usize>, started: u64, work: Vec<(Term, Quantity)>) {
+        layers.iter().for_each(|layer| self.take(*layer));
+        self.kernels.push(Kernel { layers, started, work });
+    }
+
+    /// Attention in plain operators, where it is one kernel: see the module.
+    fn attention(&mut self) {
+        for softmax in 0..self.cost.layers.len() {
+            let Some(layer) = self.layer(softmax).filter(|layer| matches!(layer.form, Form::Softmax(_)))
+            else {
+                continue;
+            };
+            let readers = self.readers(softmax);
+            let second = readers.iter().copied().next().filter(|_| readers.len() == 1);
+            let Some(second) = second.filter(|at| self.of_activations(*at) && !self.is_done(*at)) else {
+                continue;
+            };
+            let Some((first, between)) = self.scores(softmax) else { continue };
+            let (Some(scores), Some(values)) = (self.layer(first), self.layer(second)) else { continue };
+            let mut layers: Vec<usize> = between.iter().copied().chain([first, softmax, second]).collect();
+            layers.extend(self.prepared(first));
+            layers.sort_unstable();
+            layers.dedup();
+            layers.iter().for_each(|at| {
+                if let Some(mark) = self.attending.get_mut(*at) {
+                    *mark = true;
+                }
+            });
+            let made = scores.bytes_written;
+            let moved = scores
+                .bytes_read
+                .saturating_add(values.bytes_read.saturating_sub(layer.bytes_written))
+                .saturating_add(values.bytes_written);
+            let macs = scores.counts.macs.saturating_add(values.counts.macs);
+            let masked = between
+                .iter()
+                .any(|at| self.layer(*at).is_some_and(|layer| matches!(layer.operator, "Add" | "Where")));
+            let bytes = |activations| Quantity::Bytes { activations, weights: 0, operations: 0 };
+            let mut work = vec![
+                (Term::Product, Quantity::Contraction { macs }),
+                (Term::Attention, bytes(moved.max(made))),
+            ];
+            if masked {
+                work.push((Term::Mask, bytes(made)));
+            }
+            self.push(layers, layer.repeat, work);
+        }
+    }
+
+    /// The product that a softmax is taken of, and the element-wise layers in between.
+    fn scores(&self, softmax: usize) -> Option<(usize, Vec<usize>)> {
+        let mut between = vec![];
+        let mut at = softmax;
+        for _ in 0..LONGEST_CHAIN {
+            let makers: Vec<usize> = self.producers(at).map(|producer| self.maker(producer)).collect();
+            if let Some(product) = makers.iter().copied().find(|maker| self.of_activations(*maker)) {
+                return (!self.is_done(product)).then_some((product, between));
+            }
+            // Of a mask and the scores, these are as many as the result.
+            let size = self.layer(at)?.bytes_written;
+            at = makers.into_iter().find(|maker| {
+                self.kind(*maker) == Kind::Elementwise
+                    && !self.is_done(*maker)
+                    && self.layer(*maker).is_some_and(|layer| layer.bytes_written == size)
+            })?;
+            between.push(at);
+        }
+        None
+    }
+
+    /// What is done to queries, keys and values on the way into attention and to nothing else: scaling, turning.
+    fn prepared(&self, product: usize) -> Vec<usize> {
+        let mut found = vec![];
+        for producer in self.producers(product) {
+            let mut at = producer;
+            for _ in 0..LONGEST_CHAIN {
+                let turns = matches!(self.kind(at), Kind::Transpose | Kind::View);
+                let scales =
+                    self.layer(at).is_some_and(|layer| matches!(layer.operator, "Mul" | "Div" | "Cast"));
+                let Some(before) = self.producers(at).next() else { break };
+                if !(turns || scales) || self.consumers(at).len() != 1 || self.is_done(at) {
+                    break;
+                }
+                found.push(at);
+                at = before;
+            }
+        }
+        found
+    }
+
+    fn contractions(&mut self) {
+        for at in 0..self.cost.layers.len() {
+            if self.kind(at) != Kind::Contraction || self.is_done(at) {
+                continue;
+            }
+            let Some(layer) = self.layer(at) else { continue };
+            let mut layers = vec![at];
+            if self.is_product(at, |right| right != Right::Activation) {
+                layers.extend(self.bias_of(at));
+            }
+            let started = match &layer.form {
+                Form::Recurrent(recurrent) => layer.repeat.saturating_mul(recurrent.sequence.max(1)),
+                _ => layer.repeat,
+            };
+            self.push(layers, started, contraction(layer));
+        }
+    }
+
+    /// The addition of a bias that a linear layer takes with it.
+    fn bias_of(&self, at: usize) -> Option<usize> {
+        let &[next] = self.consumers(at) else { return None };
+        let layer = self.layer(next)?;
+        let adds =
+            layer.operator == "Add" && self.cost.edges.producers(next).len() == 1 && layer.bytes_weights > 0;
+        (adds && !self.is_done(next)).then_some(next)
+    }
+
+    /// Element-wise layers and rows, in groups that are a kernel each.
+    fn fused(&mut self) {
+        let count = self.cost.layers.len();
+        let fusible = |lowering: &Self, at: usize| {
+            matches!(lowering.kind(at), Kind::Elementwise | Kind::Rows) && !lowering.is_done(at)
+        };
+        let mut groups = Groups::new(count);
+        if self.compiled {
+            let levels = self.levels();
+            for at in (0..count).filter(|at| fusible(self, *at)) {
+                for producer in self.producers(at) {
+                    let maker = self.maker(producer);
+                    if fusible(self, maker) && levels.get(at) == levels.get(maker) {
+                        groups.join(at, maker);
+                    }
+                }
+            }
+        } else {
+            for at in (0..count).filter(|at| fusible(self, *at)) {
+                self.composite(at, |at| fusible(self, at), &mut groups);
+            }
+        }
+        let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for at in (0..count).filter(|at| fusible(self, *at)) {
+            members.entry(groups.of(at)).or_default().push(at);
+        }
+        for layers in members.into_values() {
+            self.group(layers);
+        }
+    }
+
+    /// How many things that cannot be fused stand before each layer, on the longest way.
+    fn levels(&self) -> Vec<usize> {
+        let mut levels = vec![0usize; self.cost.layers.len()];
+        for at in 0..levels.len() {
+            let mut level = 0;
+            for producer in self.producers(at) {
+                let fused = match self.kind(producer) {
+                    Kind::View | Kind::Nothing => true,
+                    Kind::Elementwise | Kind::Rows => !self.is_done(producer),
+                    _ => false,
+                };
+                let before = levels.get(producer).copied().unwrap_or(0);
+                level = level.max(if fused { before } else { before.saturating_add(1) });
+            }
+            if let Some(slot) = levels.get_mut(at) {
+                *slot = level;
+            }
+        }
+        levels
+    }
+
+    /// Joins the nodes of one operator of PyTorch: GELU by its error function, and a product with a gate of the same.
+    fn composite(&self, at: usize, fusible: impl Fn(usize) -> bool, groups: &mut Groups) {
+        let Some(layer) = self.layer(at) else { return };
+        match layer.operator {
+            "Erf" => {
+                if let Some(before) = self.producers(at).next().filter(|before| fusible(*before)) {
+                    groups.join(before, at);
+                }
+                let mut last = at;
+                for _ in 0..3 {
+                    let next = self.consumers(last).iter().copied().find(|next| {
+                        fusible(*next)
+                            && self.layer(*next).is_some_and(|layer| matches!(layer.operator, "Add" | "Mul"))
+                    });
+                    let Some(next) = next else { break };
+                    groups.join(next, at);
+                    last = next;
+                }
+            }
+            "Sigmoid" | "HardSigmoid" | "Tanh" => {
+                let source = self.producers(at).next();
+                for next in self.consumers(at) {
+                    let product = self.layer(*next).is_some_and(|layer| layer.operator == "Mul");
+                    let of_same = self.producers(*next).any(|producer| Some(producer) == source);
+                    if product && of_same && fusible(*next) {
+                        groups.join(*next, at);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// One kernel for a group of layers: it reads each tensor from outside once, and writes what others read.
+    fn group(&mut self, layers: Vec<usize>) {
+        let inside: BTreeSet<usize> = layers.iter().copied().collect();
+        let (mut read, mut written) = (0u64, 0u64);
+        let mut met = BTreeSet::new();
+        for at in &layers {
+            let Some(layer) = self.layer(*at) else { continue };
+            let makers: BTreeSet<usize> = self.producers(*at).map(|producer| self.maker(producer)).collect();
+            let within: u64 = makers
+                .iter()
+                .filter(|maker| inside.contains(maker))
+                .filter_map(|maker| Some(self.layer(*maker)?.bytes_written))
+                .fold(0, u64::saturating_add);
+            let outside: Vec<usize> = makers.into_iter().filter(|maker| !inside.contains(maker)).collect();
+            let new = outside.iter().filter(|maker| met.insert(**maker)).count();
+            if new > 0 || outside.is_empty() {
+                read = read.saturating_add(layer.bytes_read.saturating_sub(within));
+            }
+            let seen_outside = self.readers(*at).iter().any(|reader| !inside.contains(reader));
+            if seen_outside || self.cost.edges.is_output(*at) || self.consumers(*at).is_empty() {
+                written = written.saturating_add(layer.bytes_written);
+            }
+        }
+        let rows = layers.iter().any(|at| self.kind(*at) == Kind::Rows);
+        let reductions = layers.iter().all(|at| {
+            self.layer(*at).is_some_and(|layer| matches!(layer.form, Form::Reduce(_) | Form::ArgReduce(_)))
+        });
+        let term = match (reductions, rows) {
+            (true, _) => Term::Reduce,
+            (_, true) => Term::Norm,
+            _ => Term::Elementwise,
+        };
+        let repeat = layers.iter().filter_map(|at| Some(self.layer(*at)?.repeat)).max().unwrap_or(0);
+        let all = layers.iter().filter_map(|at| self.layer(*at)).map(operations);
+        let operations = all.fold(0, u64::saturating_add);
+        let bytes = Quantity::Bytes { activations: read.saturating_add(written), weights: 0, operations };
+        self.push(layers, repeat, vec![(term, bytes)]);
+    }
+
+    fn others(&mut self) {
+        for at in 0..self.cost.layers.len() {
+            let term = match self.kind(at) {
+                Kind::Reduction => Term::Reduce,
+                Kind::Pool => Term::Pool,
+                Kind::Move => Term::Move,
+                Kind::Transpose if self.must_move(at) => Term::Move,
+                _ => continue,
+            };
+            let Some(layer) = self.layer(at).filter(|_| !self.is_done(at)) else { continue };
+            let activations = layer.bytes_read.saturating_add(layer.bytes_written);
+            let bytes = Quantity::Bytes { activations, weights: 0, operations: operations(layer) };
+            self.push(vec![at], layer.repeat, vec![(term, bytes)]);
+        }
+    }
+
+    /// Whether a reader of a transposition needs its elements in order.
+    fn must_move(&self, at: usize) -> bool {
+        let mut open: Vec<usize> = self.consumers(at).to_vec();
+        let mut seen = BTreeSet::new();
+        while let Some(next) = open.pop() {
+            if !seen.insert(next) {
+                continue;
+            }
+            let reshapes =
+                self.layer(next).is_some_and(|layer| matches!(layer.operator, "Reshape" | "Flatten"));
+            match self.kind(next) {
+                _ if self.attending.get(next).copied().unwrap_or(false) => {}
+                Kind::View if !reshapes => open.extend(self.consumers(next)),
+                Kind::Elementwise | Kind::Nothing => {}
+                Kind::Contraction if self.of_activations(next) => {}
+                _ => return true,
+            }
+        }
+        false
+    }
+}
+
+/// What a layer is for a framework.
+fn kind(layer: &LayerCost) -> Kind {
+    let counts = &layer.counts;
+    let computes = counts.macs > 0 || counts.alu > 0 || counts.div > 0 || counts.trans > 0;
+    let moved = layer.bytes_read.saturating_add(layer.bytes_written).saturating_add(layer.bytes_weights);
+    if layer.form == Form::View {
+        return Kind::View;
+    }
+    let on_host = !computes && moved < HOST_BYTES.saturating_mul(layer.repeat);
+    if layer.repeat == 0 || layer.form == Form::Size || on_host {
+        return Kind::Nothing;
+    }
+    match &layer.form {
+        Form::MatMul(_)
+        | Form::Conv(_)
+        | Form::Attention(_)
+        | Form::Recurrent(_)
+        | Form::Contraction { .. } => Kind::Contraction,
+        Form::Elementwise { .. } => Kind::Elementwise,
+        Form::Softmax(_) | Form::Normalize(_) => Kind::Rows,
+        Form::Reduce(rows) | Form::ArgReduce(rows) if rows.cols <= LONGEST_ROW => Kind::Rows,
+        Form::Reduce(_) | Form::ArgReduce(_) | Form::Pool { global: true, .. } => Kind::Reduction,
+        Form::Pool { .. } | Form::Resize { .. } => Kind::Pool,
+        Form::Transpose { .. } => Kind::Transpose,
+        _ if counts.macs > 0 => Kind::Contraction,
+        // One index: a part of the operand, where it lies.
+        Form::Gather { elements, run } if elements == run => Kind::View,
+        Form::Copy { .. } if matches!(layer.operator, "Slice" | "Split" | "Expand") => Kind::View,
+        _ => Kind::Move,
+    }
+}
+
+/// Operations of a layer besides multiply-accumulates, special ones as many as they take the time of.
+fn operations(layer: &LayerCost) -> u64 {
+    let counts = &layer.counts;
+    let special = counts.div.saturating_add(counts.trans).saturating_add(counts.rng).saturating_mul(SPECIAL);
+    [counts.alu, counts.int, counts.str].into_iter().fold(special, u64::saturating_add)
+}
+
+/// The terms of a contraction that is a kernel by itself.
+fn contraction(layer: &LayerCost) -> Vec<(Term, Quantity)> {
+    let macs = layer.counts.macs;
+    let activations = layer.bytes_read.saturating_add(layer.bytes_written);
+    let weights = layer.bytes_weights;
+    let bytes = Quantity::Bytes { activations, weights, operations: operations(layer) };
+    let padding = |filled: Option<u64>| {
+        let all = filled.and_then(|filled| filled.checked_mul(layer.repeat)).unwrap_or(macs);
+        (Term::Padding, Quantity::Contraction { macs: all.saturating_sub(macs) })
+    };
+    let work = Quantity::Contraction { macs };
+    match &layer.form {
+        Form::Conv(conv) if conv.is_depthwise() => {
+            let window = conv.kernel.iter().fold(1u64, |all, side| all.saturating_mul(*side));
+            if window > LARGEST_WINDOW {
+                vec![(Term::LargeDepthwise, Quantity::Vector { macs })]
+            } else {
+                vec![(Term::Depthwise, Quantity::Depthwise { macs, activations, weights })]
+            }
+        }
+        Form::Conv(conv) if conv.groups > 1 => vec![(Term::Grouped, work), (Term::GroupedBytes, bytes)],
+        Form::Conv(conv) => {
+            let (of, to) = match conv.kernel {
+                [1, 1] => (Term::Product, Term::PointwiseBytes),
+                _ => (Term::Conv, Term::ConvBytes),
+            };
+            vec![(of, work), padding(filled_conv(conv)), (to, bytes)]
+        }
+        Form::MatMul(product) => {
+            let [columns, depth] = [(product.n, TILE.0), (product.k, TILE.1)]
+                .map(|(size, tile)| size.checked_next_multiple_of(tile));
+            let filled = [Some(product.batch), Some(product.m), columns, depth]
+                .into_iter()
+                .try_fold(1u64, |all, size| all.checked_mul(size?));
+            vec![(Term::Product, work), padding(filled), (Term::ProductBytes, bytes)]
+        }
+        Form::Attention(_) => vec![(Term::Product, work), (Term::Attention, bytes)],
+        _ => vec![(Term::Product, work), (Term::ProductBytes, bytes)],
+    }
+}
+
+/// Multiply-accumulates of a convolution as a product whose columns and sums are filled up.
+fn filled_conv(conv: &Conv) -> Option<u64> {
+    let [rows, columns] = conv.kernel;
+    let depth = conv.in_channels.checked_mul(rows)?.checked_mul(columns)?.checked_next_multiple_of(TILE.1)?;
+    let maps = conv.out_channels.checked_next_multiple_of(TILE.0)?;
+    let [height, width] = if conv.transposed { conv.input } else { conv.output };
+    [height, width, maps, depth].into_iter().try_fold(conv.batch, |all, size| all.checked_mul(size))
+}
+
+/// Sets of layers that grow together.
+struct Groups {
+    parent: Vec<usize>,
+}
+
+impl Groups {
+    fn new(count: usize) -> Self {
+        Self { parent: (0..count).collect() }
+    }
+
+    fn of(&mut self, mut at: usize) -> usize {
+        while let Some(up) = self.parent.get(at).copied().filter(|up| *up != at) {
+            // Halves the way for the next one.
+            let further = self.parent.get(up).copied().unwrap_or(up);
+            if let Some(slot) = self.parent.get_mut(at) {
+                *slot = further;
+            }
+            at = further;
+        }
+        at
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.of(a), self.of(b));
+        if let Some(slot) = self.parent.get_mut(a.max(b)) {
+            *slot = a.min(b);
+        }
+    }
+}
