@@ -44,8 +44,9 @@
 //! | [`cost`] | counting: layers and what feeds them, totals, parameters, liveness, roll-ups | graph, ops, tensor |
 //! | [`law`] | counts as exact polynomials of open dimensions | cost, graph |
 //! | [`device`] | the catalogue of devices; what a profile of one holds | units |
+//! | [`factors`] | carbon intensity, prices and PUE; what an energy comes to with them | device, units |
 //! | [`calibrate`] | measuring the local adapter and its power | device, units |
-//! | [`predict`] | time and energy | cost, device, units |
+//! | [`predict`] | time and energy | cost, device, factors, units |
 //! | [`zoo`] | scoring many models: what there is, a row for each, how they stand | predict, cost, graph, onnx, device |
 //! | [`diff`] | what changed between two counted models, or one and its baseline | predict, cost, graph |
 //! | [`check`] | budgets: whether a model keeps them | diff |
@@ -58,10 +59,11 @@
 //! - The form of an operator's kernel, with its sizes: `src/ops/form.rs`.
 //! - What an open dimension is taken to be: `src/graph/bind.rs`.
 //! - The law of a count, and why there is none: `src/law/mod.rs`.
-//! - A constant of the time or power model, with its origin: `src/predict/constants.rs`.
-//! - A device's figures, each with its source: `src/device/catalogue/`.
+//! - A constant of the time or power model, with its origin: `src/predict/constants.rs`,
+//!   `src/predict/framework/coefficients.toml`.
+//! - A device's figures, each with its source: `src/device/catalogue/`; those of grids and prices: `src/factors/`.
 //! - A kernel of the calibration: its file in `shaders/`, its row in `src/calibrate/kernels/`.
-//! - Which kernels a layer becomes: `src/predict/lowering.rs`.
+//! - Which kernels a layer becomes: `src/predict/lowering.rs` over WebGPU, `src/predict/framework/fusion.rs` in PyTorch.
 
 pub mod calibrate;
 pub mod check;
@@ -69,6 +71,7 @@ pub mod cli;
 pub mod cost;
 pub mod device;
 pub mod diff;
+pub mod factors;
 pub mod graph;
 pub mod law;
 pub mod onnx;

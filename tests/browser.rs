@@ -109,7 +109,10 @@ fn every_view_of_a_model_opens_and_answers() {
     assert_eq!(browser.value(tally), "22 of 122 rows");
     browser
         .value("document.querySelector('#m1-roofline [data-layer]').dispatchEvent(new MouseEvent('click'))");
-    assert_eq!(browser.value("document.querySelector('#detail h2').textContent"), "/layer4/layer4.0/conv2/Conv");
+    assert_eq!(
+        browser.value("document.querySelector('#detail h2').textContent"),
+        "/layer4/layer4.0/conv2/Conv"
+    );
     browser.press("Escape");
 
     // All rows that are left are copied, under the names of the columns.

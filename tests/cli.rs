@@ -155,6 +155,10 @@ fn every_screen_fits_80_columns_when_it_is_piped() {
         &["m.onnx", "--by", "scope", "-v"],
         &["devices"],
         &["devices", "a100"],
+        &["factors"],
+        &["factors", "--table", "cloud"],
+        &["factors", "us-ca"],
+        &["m.onnx", "--region", "us-ca", "--pue", "google", "--embodied", "150,4"],
         &["ops"],
     ] {
         for line in folder.stdout(words).lines() {

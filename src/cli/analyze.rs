@@ -11,11 +11,13 @@ use super::error::{self, Refusal};
 use super::estimates::Estimates;
 use super::output::{self, Output};
 use super::pictures::{self, Pictures};
+use super::place::Place;
 use super::shapes::{self, CountError, Shapes};
 use super::targets::Targets;
 use super::{Export, Format, Global, Status};
 use crate::cost::{self, By, Convention, ModelCost, Peer};
 use crate::device::Device;
+use crate::factors::Site;
 use crate::graph::{Origin, Trips, TypedGraph};
 use crate::onnx;
 use crate::predict::{self, Prediction, predict};
@@ -66,6 +68,8 @@ pub struct Options {
     #[arg(long, value_name = "TOOL", value_parser = peer_parser(), hide_possible_values = true)]
     #[arg(help_heading = "Layers", conflicts_with_all = ["all", "top", "sort", "by", "fields", "convention"])]
     reconcile: Option<Peer>,
+    #[command(flatten)]
+    place: Place,
     #[command(flatten)]
     pictures: pictures::Options,
 }
@@ -122,6 +126,8 @@ struct Writer<'o> {
     detail: Detail,
     /// What estimates are asked for.
     estimate: predict::Request,
+    /// Where the devices run.
+    site: Option<Site>,
     /// Models written so far.
     written: usize,
 }
@@ -146,6 +152,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     }
     let targets = options.estimates.targets()?;
     let estimate = options.estimates.request()?;
+    let site = options.place.site()?;
     if !global.quiet {
         for warning in &targets.warnings {
             error::warn(warning);
@@ -156,7 +163,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let export = global.export();
     let pictures = Pictures::of(&options.pictures, &options.models)?;
     let out = Output::open(global)?;
-    let mut writer = Writer { out, options, pictures, format, export, detail, estimate, written: 0 };
+    let mut writer = Writer { out, options, pictures, format, export, detail, estimate, site, written: 0 };
     let mut failed = 0;
     for path in &options.models {
         if let Err(failure) = analyze(path, options, &targets, &mut writer)? {
@@ -189,10 +196,13 @@ fn analyze(
         Ok(model) => model,
         Err(error) => return Ok(Err(failure(error.code(), error.to_string(), error.hint()))),
     };
-    let counted = match count(&model, &options.shapes, &writer.estimate, &targets.devices) {
-        Ok(counted) => counted,
-        Err(error) => return Ok(Err(failure(error.code, format!("{name}: {}", error.message), error.hint))),
-    };
+    let counted =
+        match count(&model, &options.shapes, &writer.estimate, writer.site.as_ref(), &targets.devices) {
+            Ok(counted) => counted,
+            Err(error) => {
+                return Ok(Err(failure(error.code, format!("{name}: {}", error.message), error.hint)));
+            }
+        };
     if options.strict
         && let Some(missing) = missing(&counted)
     {
@@ -225,6 +235,7 @@ fn count<'m>(
     model: &'m onnx::Model,
     shapes: &Shapes,
     estimate: &predict::Request,
+    site: Option<&Site>,
     devices: &[Cow<'static, Device>],
 ) -> Result<Counted<'m>, CountError> {
     let (graph, cost) = shapes::count(model, shapes)?;
@@ -232,7 +243,10 @@ fn count<'m>(
     let mut without_estimate = vec![];
     for device in devices {
         match predict(&cost, device, estimate) {
-            Ok(prediction) => predictions.push(prediction),
+            Ok(prediction) => predictions.push(match site {
+                Some(site) => prediction.at(site),
+                None => prediction,
+            }),
             Err(error) => {
                 without_estimate
                     .push(NoEstimate { device: device.id.to_string(), reason: error.to_string() });

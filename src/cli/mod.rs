@@ -9,6 +9,7 @@ mod diff;
 mod error;
 mod estimates;
 mod explain;
+mod factors;
 mod fit;
 mod generate;
 mod interrupt;
@@ -18,6 +19,7 @@ mod merge;
 mod ops;
 mod output;
 mod pictures;
+mod place;
 mod profiles;
 mod report;
 mod rewrite;
@@ -78,6 +80,8 @@ enum Command {
     Diff(diff::Options),
     /// Tell how an operator is counted, from which source, and how other tools count it
     Explain(explain::Options),
+    /// List what grids emit, what electricity and clouds cost, and the PUE of facilities
+    Factors(factors::Options),
     /// Fit the coefficients of estimates to measurements of your own
     Fit(fit::Options),
     /// Find what a model costs as a polynomial of its open dimensions
@@ -284,6 +288,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
         Some(Command::Merge(options)) => merge::run(&options, global),
         Some(Command::Diff(options)) => diff::run(&options, global),
         Some(Command::Explain(options)) => explain::run(&options, global),
+        Some(Command::Factors(options)) => factors::run(&options, global),
         Some(Command::Fit(options)) => fit::run(&options, global),
         Some(Command::Law(options)) => law::run(&options, global),
         Some(Command::Ops(options)) => ops::run(&options, global),

@@ -104,6 +104,7 @@ pub(super) fn predict(
         spec_energy: energy::by_spec(cost, device, contraction),
         paper_energy: None,
         paper_energy_reason: Some(super::PAPER_REASON.to_owned()),
+        footprint: None,
         limits,
         layers: total.run.layers,
         kernels: total.classes,

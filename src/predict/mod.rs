@@ -24,6 +24,7 @@ pub use roofline::{Attained, attained};
 use crate::cost::ModelCost;
 use crate::device::kernel::KernelClass;
 use crate::device::{ArithmeticUnit, Device, Precision};
+use crate::factors::{Footprint, Site};
 use crate::units::{Joules, Seconds};
 
 /// What an estimate is asked for.
@@ -48,6 +49,15 @@ pub enum Runtime {
     Eager,
     /// PyTorch, compiled: what is element-wise is fused into few kernels.
     Compiled,
+}
+
+impl Prediction {
+    /// The same at a place: with what the energy comes to there.
+    #[must_use]
+    pub fn at(mut self, site: &Site) -> Self {
+        self.footprint = self.energy.map(|energy| site.footprint(energy.value, self.latency.value));
+        self
+    }
 }
 
 impl Runtime {
@@ -123,6 +133,8 @@ pub struct Prediction {
     pub paper_energy: Option<Joules>,
     /// Why `paper_energy` is not given.
     pub paper_energy_reason: Option<String>,
+    /// What the energy comes to at the place that was named; `None` without one or without an energy.
+    pub footprint: Option<Footprint>,
     /// What the time goes into.
     pub limits: Limits,
     /// One entry a layer, in the order of [`ModelCost::layers`].
@@ -358,6 +370,7 @@ fn by_spec(
         spec_energy: energy::by_spec(cost, device, rates.contraction),
         paper_energy: None,
         paper_energy_reason: Some(PAPER_REASON.to_owned()),
+        footprint: None,
         limits,
         layers: run.layers,
         kernels: vec![],

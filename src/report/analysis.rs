@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::Failure;
 use crate::device::kernel::KernelClass;
+use crate::factors::Footprint;
 
 pub use fill::{confidence, of, opsets, warnings};
 
@@ -338,10 +339,12 @@ pub struct Estimate<'a> {
     pub paper_energy_j: Option<f64>,
     /// Why `paper_energy_j` is null.
     pub paper_energy_reason: Option<&'a str>,
-    /// Grams of CO2-equivalent; null without a carbon intensity.
+    /// Grams of CO2-equivalent, embodied ones included where they are known; null without a carbon intensity.
     pub co2e_g: Option<f64>,
-    /// Money; null without a price.
+    /// Money, in the currency of `footprint.money`; null without a price.
     pub cost: Option<f64>,
+    /// How carbon and money come about; null where no place is named, or no energy is known.
+    pub footprint: Option<&'a Footprint>,
     /// Whether parameters and activations fit in the memory of the device; null where either is not known.
     pub fits_memory: Option<bool>,
     /// What the time goes into.

@@ -10,10 +10,11 @@ use super::text::{self, plural, visible, width};
 use super::{Devices, Subject, markdown, table};
 use crate::cost::{Convention, contraction, operator_name};
 use crate::device::Catalogue;
+use crate::factors::Footprint;
 use crate::graph::Origin;
 use crate::onnx::Presence;
 use crate::predict::{Basis, Interval, Prediction};
-use crate::units::{bytes, count, counted};
+use crate::units::{bytes, count, counted, quantity};
 
 /// How much is told.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -371,6 +372,7 @@ pub fn device_facts(prediction: &Prediction) -> Vec<Fact> {
     if let Some(energy) = prediction.paper_energy {
         facts.push(Fact::new("Paper energy", energy.to_string(), "by the method of arXiv 2109.05472"));
     }
+    facts.extend(prediction.footprint.as_ref().map(footprint_facts).unwrap_or_default());
     if prediction.fits_memory == Some(false) {
         let capacity = Catalogue::builtin()
             .find(&prediction.device)
@@ -379,6 +381,46 @@ pub fn device_facts(prediction: &Prediction) -> Vec<Fact> {
         let capacity =
             capacity.map_or_else(String::new, |capacity| format!("it has {}", bytes(capacity.value)));
         facts.push(Fact::new("Memory", "does not fit", capacity));
+    }
+    facts
+}
+
+/// Carbon and money of a run and of a million, with the factors beside.
+fn footprint_facts(footprint: &Footprint) -> Vec<Fact> {
+    const MANY: f64 = 1e6;
+    let around = match (footprint.pue, &footprint.pue_source) {
+        (Some(pue), Some(source)) => format!("PUE {} ({source})", text::plain(pue)),
+        _ => "the device alone".to_owned(),
+    };
+    let mut facts = vec![];
+    if let Some(carbon) = &footprint.carbon {
+        let remark = format!(
+            "a million runs, {} each; {} g/kWh ({}), {around}",
+            quantity(carbon.operational_g, "g"),
+            text::plain(carbon.intensity_g_per_kwh),
+            carbon.intensity_source
+        );
+        facts.push(Fact::new(
+            "CO2e",
+            quantity(carbon.operational_g * MANY, "g"),
+            visible(&remark).into_owned(),
+        ));
+        if let (Some(embodied), Some(sci)) = (carbon.embodied_g, carbon.sci_g) {
+            let remark =
+                format!("of making the device; with it {} a million runs", quantity(sci * MANY, "g"));
+            facts.push(Fact::new("Embodied", quantity(embodied * MANY, "g"), remark));
+        }
+    }
+    if let Some(money) = &footprint.money {
+        let currency = visible(&money.currency);
+        let remark = format!(
+            "a million runs, {} each; {} {currency}/kWh ({}), {around}",
+            quantity(money.cost, &currency),
+            text::plain(money.price_per_kwh),
+            money.price_source
+        );
+        let many = format!("{} {currency}", text::plain(money.cost * MANY));
+        facts.push(Fact::new("Electricity", many, visible(&remark).into_owned()));
     }
     facts
 }

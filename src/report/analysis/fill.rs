@@ -181,6 +181,7 @@ fn dead<'a>(subject: &Subject<'a>, id: ValueId) -> DeadInitializer<'a> {
 
 fn estimate(prediction: &predict::Prediction) -> Estimate<'_> {
     let predict::Prediction { latency, limits, .. } = prediction;
+    let footprint = prediction.footprint.as_ref();
     Estimate {
         device: &prediction.device,
         precision: prediction.precision.name(),
@@ -203,8 +204,11 @@ fn estimate(prediction: &predict::Prediction) -> Estimate<'_> {
         spec_energy_j: prediction.spec_energy.map(|energy| energy.0),
         paper_energy_j: prediction.paper_energy.map(|energy| energy.0),
         paper_energy_reason: prediction.paper_energy_reason.as_deref(),
-        co2e_g: None,
-        cost: None,
+        co2e_g: footprint
+            .and_then(|found| found.carbon.as_ref())
+            .map(|carbon| carbon.sci_g.unwrap_or(carbon.operational_g)),
+        cost: footprint.and_then(|found| found.money.as_ref()).map(|money| money.cost),
+        footprint,
         fits_memory: prediction.fits_memory,
         limits: Limits { compute: limits.compute, memory: limits.memory, launch: limits.launch },
         kernels: prediction
