@@ -69,6 +69,22 @@ fn w(name: &str, dims: &[i64]) -> TensorProto {
     weight(name, Float32, dims)
 }
 
+#[test]
+fn views_of_views_without_end_are_looked_through_once() {
+    // Each view is read by an element-wise layer too: looking through all before it from each would take minutes.
+    let count = 50_000;
+    let mut nodes = vec![node("Relu", &["x"], &["v0"])];
+    for at in 0..count {
+        let (from, to, reads) = (format!("v{at}"), format!("v{}", at + 1), format!("r{at}"));
+        nodes.push(node("Flatten", &[&from], &[&to]));
+        nodes.push(node("Relu", &[&to], &[&reads]));
+    }
+    let parts = || (vec![float("x", &[N(16), N(16)])], vec![], nodes.clone());
+    assert_eq!(Found::eager(parts()).started(), count + 1);
+    // All of it reads one tensor: one kernel.
+    assert_eq!(Found::compiled(parts()).started(), 1);
+}
+
 /// A product, and GELU as exporters write it, of 1 x 128 x 1024.
 fn gelu() -> (Vec<ValueInfoProto>, Vec<TensorProto>, Vec<NodeProto>) {
     let nodes = vec![

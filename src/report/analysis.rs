@@ -315,7 +315,7 @@ pub struct Estimate<'a> {
     pub runs_as: &'static str,
     /// How the latency came about.
     pub basis: EstimateBasis,
-    /// What runs the model: `webgpu` or `eager`.
+    /// What runs the model: `webgpu`, `eager` or `compiled`.
     pub runtime: &'static str,
     /// Which measured kernels the latency rests on; null without a profile.
     pub curves: Option<EstimateCurves>,

@@ -38,6 +38,8 @@ const LARGEST_WINDOW: u64 = 49;
 const LONGEST_ROW: u64 = 4096;
 /// Layers between the product that makes scores and their softmax.
 const LONGEST_CHAIN: usize = 6;
+/// Operands that such a layer has.
+const MOST_OPERANDS: usize = 4;
 
 /// An amount of work, of the whole kernel.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -104,6 +106,8 @@ struct Lowering<'c> {
     cost: &'c ModelCost,
     compiled: bool,
     kinds: Vec<Kind>,
+    /// For each layer, [`Lowering::maker`].
+    makers: Vec<usize>,
     consumers: Vec<Vec<usize>>,
     /// Layers whose work a kernel does already.
     done: Vec<bool>,
@@ -123,10 +127,19 @@ impl<'c> Lowering<'c> {
                 }
             }
         }
+        let kinds: Vec<Kind> = cost.layers.iter().map(kind).collect();
+        // Layers come after those they read: what a view shows is known before it.
+        let mut makers: Vec<usize> = vec![];
+        for (at, kind) in kinds.iter().enumerate() {
+            let first = cost.edges.producers(at).first().map(|producer| *producer as usize);
+            let shown = first.filter(|_| *kind == Kind::View).and_then(|first| makers.get(first).copied());
+            makers.push(shown.unwrap_or(at));
+        }
         Self {
             cost,
             compiled: runtime == Runtime::Compiled,
-            kinds: cost.layers.iter().map(kind).collect(),
+            kinds,
+            makers,
             consumers,
             done: vec![false; count],
             attending: vec![false; count],
@@ -160,7 +173,7 @@ impl<'c> Lowering<'c> {
         self.done.get(at).copied().unwrap_or(true)
     }
 
-    /// The layers that read a result, views in between looked through.
+    /// The layers that read a result, views of it in between looked through.
     fn readers(&self, at: usize) -> BTreeSet<usize> {
         let mut found = BTreeSet::new();
         let mut open: Vec<usize> = self.consumers(at).to_vec();
@@ -169,23 +182,24 @@ impl<'c> Lowering<'c> {
             if !seen.insert(next) {
                 continue;
             }
-            match self.kind(next) {
-                Kind::View => open.extend(self.consumers(next)),
-                _ => _ = found.insert(next),
+            if self.is_view_of(next, at) {
+                open.extend(self.consumers(next));
+            } else if self.kind(next) != Kind::View {
+                found.insert(next);
             }
         }
         found
     }
 
-    /// The layer that made what a view shows.
-    fn maker(&self, mut at: usize) -> usize {
-        let mut steps = 0usize;
-        while self.kind(at) == Kind::View && steps < self.kinds.len() {
-            let Some(before) = self.producers(at).next() else { break };
-            at = before;
-            steps = steps.saturating_add(1);
-        }
-        at
+    /// The layer that made what a view shows; any other layer itself.
+    fn maker(&self, at: usize) -> usize {
+        self.makers.get(at).copied().unwrap_or(at)
+    }
+
+    /// Whether a layer shows what another made. Each view is of one layer: looking through the views of all layers takes
+    /// time in proportion to the model.
+    fn is_view_of(&self, view: usize, maker: usize) -> bool {
+        self.kind(view) == Kind::View && self.maker(view) == self.maker(maker)
     }
 
     fn is_product(&self, at: usize, right: fn(Right) -> bool) -> bool {
@@ -251,7 +265,8 @@ impl<'c> Lowering<'c> {
         let mut between = vec![];
         let mut at = softmax;
         for _ in 0..LONGEST_CHAIN {
-            let makers: Vec<usize> = self.producers(at).map(|producer| self.maker(producer)).collect();
+            let operands = self.producers(at).take(MOST_OPERANDS);
+            let makers: Vec<usize> = operands.map(|producer| self.maker(producer)).collect();
             if let Some(product) = makers.iter().copied().find(|maker| self.of_activations(*maker)) {
                 return (!self.is_done(product)).then_some((product, between));
             }
@@ -466,7 +481,11 @@ impl<'c> Lowering<'c> {
                 self.layer(next).is_some_and(|layer| matches!(layer.operator, "Reshape" | "Flatten"));
             match self.kind(next) {
                 _ if self.attending.get(next).copied().unwrap_or(false) => {}
-                Kind::View if !reshapes => open.extend(self.consumers(next)),
+                Kind::View if !reshapes => {
+                    if self.is_view_of(next, at) {
+                        open.extend(self.consumers(next));
+                    }
+                }
                 Kind::Elementwise | Kind::Nothing => {}
                 Kind::Contraction if self.of_activations(next) => {}
                 _ => return true,
