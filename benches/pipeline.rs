@@ -1,4 +1,4 @@
-//! Reading, inference and counting: on the bundled models, and on chains of nodes, where time must
+//! Reading, inference, counting and estimating: on the bundled models, and on chains of nodes, where time must
 //! grow in proportion to their number.
 
 use std::hint::black_box;
@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ergometer::device::Catalogue;
 use ergometer::onnx::schema::{
     GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto,
     ValueInfoProto, tensor_shape_proto, type_proto,
 };
+use ergometer::predict::{self, Runtime};
 use ergometer::{cost, graph, onnx};
 use prost::Message;
 
@@ -137,9 +139,28 @@ fn count(criterion: &mut Criterion) {
     }
 }
 
+fn estimate(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("predict");
+    let device = Catalogue::builtin().find("a100").expect("the catalogue has an A100");
+    for runtime in [Runtime::Eager, Runtime::Compiled] {
+        let request = predict::Request { runtime: Some(runtime), ..predict::Request::default() };
+        for path in bundled() {
+            let model = onnx::read(&path).expect("the model reads");
+            let typed = graph::infer(&model.proto, &graph::Request::default()).expect("the model infers");
+            let counted = cost::count(&typed).expect("the totals fit");
+            let id = BenchmarkId::new(runtime.name(), name(&path));
+            group.throughput(Throughput::Elements(counted.layers.len() as u64));
+            group.bench_with_input(id, &counted, |bencher, counted| {
+                bencher
+                    .iter(|| predict::predict(black_box(counted), device, &request).expect("it has a rate"));
+            });
+        }
+    }
+}
+
 criterion_group! {
     name = pipeline;
     config = Criterion::default().sample_size(20);
-    targets = read, infer, count
+    targets = read, infer, count, estimate
 }
 criterion_main!(pipeline);

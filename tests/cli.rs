@@ -168,6 +168,31 @@ fn every_screen_fits_80_columns_when_it_is_piped() {
 }
 
 #[test]
+fn all_devices_are_a_row_each_and_the_least_energy_is_first() {
+    let folder = Folder::new("all_devices");
+    folder.with("m.onnx", &classifier());
+    let words = ["m.onnx", "--device", "all", "--precision", "fp16"];
+    let screen = folder.stdout(&words);
+    let analysis = folder.stdout(&[&words[..], &["--json"]].concat());
+    let analysis: serde_json::Value = serde_json::from_str(&analysis).expect("the output is JSON");
+    let estimates = analysis["estimates"].as_array().expect("there are estimates");
+    let refused = analysis["warnings"].as_array().expect("there are warnings").len();
+    let devices = folder.stdout(&["devices", "--format", "jsonl"]).lines().count();
+    assert!(devices >= 300 && estimates.len() + refused == devices, "{} of {devices}", estimates.len());
+    let energy = |estimate: &serde_json::Value| estimate["energy_j"]["value"].as_f64().expect("a number");
+    let least = estimates.iter().min_by(|a, b| energy(a).total_cmp(&energy(b))).expect("there is one");
+    let table: Vec<&str> = screen
+        .lines()
+        .skip_while(|line| !line.starts_with("  device "))
+        .skip(1)
+        .take(estimates.len())
+        .collect();
+    let first = table.first().expect("there are rows");
+    assert!(first.trim_start().starts_with(least["device"].as_str().expect("a name")), "{first}");
+    assert!(table.iter().all(|line| line.ends_with("spec") || line.ends_with("assumed")));
+}
+
+#[test]
 fn hostile_names_reach_no_terminal() {
     let folder = Folder::new("hostile");
     folder.with(

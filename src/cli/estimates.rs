@@ -15,7 +15,7 @@ use crate::units::Watts;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Estimate")]
 pub struct Estimates {
-    /// Estimate for these devices; `ergometer devices` lists them, `ergometer bench` measures `local`
+    /// Estimate for these devices, or for `all`; `ergometer devices` lists them, `ergometer bench` measures `local`
     #[arg(long = "device", value_name = "A,B", value_delimiter = ',')]
     devices: Vec<String>,
     /// Run contractions in fp64, fp32, tf32, fp16, bf16, fp8, int8 or int4, not as the model stores them

@@ -15,6 +15,9 @@ use crate::units::Watts;
 /// The device of estimates where none is named and no GPU was measured.
 const REFERENCE: &str = "nvidia-a100-sxm4-80-gb";
 
+/// What stands for every row of the catalogue.
+const ALL: &str = "all";
+
 /// Devices and who chose them.
 #[derive(Debug)]
 pub struct Targets {
@@ -43,6 +46,10 @@ pub fn of(names: &[String], board_power: Option<Watts>) -> Result<Targets, Refus
         targets.devices.push(device);
     }
     for name in names.iter().map(|name| name.trim()) {
+        if name == ALL {
+            targets.devices.extend(Catalogue::builtin().devices().iter().map(Cow::Borrowed));
+            continue;
+        }
         let profile = match profiles::load(name)? {
             None if name.ends_with(".json") => Some(profiles::read(Path::new(name))?),
             found => found,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use super::analysis::{opsets, warnings};
-use super::grid::Grid;
+use super::grid::{Cell, Column, Fit, Grid};
 use super::style::Style;
 use super::text::{self, plural, visible, width};
 use super::{Devices, Subject, markdown, table};
@@ -58,6 +58,9 @@ pub struct Fact {
     pub remark: String,
 }
 
+/// Devices that have a paragraph each.
+const MOST_TOLD: usize = 8;
+
 impl Fact {
     fn new(label: &'static str, figures: impl Into<String>, remark: impl Into<String>) -> Self {
         Self { label, figures: figures.into(), remark: remark.into() }
@@ -87,7 +90,15 @@ pub fn text(subject: &Subject, layers: &Grid, layout: &Layout) -> String {
     }
     out.push('\n');
     facts(&mut out, &model_facts(subject, layout.convention), layout);
-    for prediction in subject.predictions {
+    let (many, each) = many(subject);
+    if let Some(devices) = many {
+        out.push('\n');
+        out.push_str(&table::render(&devices, columns, 2, &style));
+        if let Some(first) = subject.predictions.first() {
+            let _ = writeln!(out, "\n  below, times are those of {}", visible(&first.device));
+        }
+    }
+    for prediction in each {
         let _ = writeln!(out, "\n{}", device_line(subject, prediction, &style));
         facts(&mut out, &device_facts(prediction), layout);
         if detail > Detail::Quiet {
@@ -129,7 +140,11 @@ pub fn markdown(subject: &Subject, layers: &Grid, layout: &Layout) -> String {
     };
     list(model_facts(subject, layout.convention));
     let mut estimates = String::new();
-    for prediction in subject.predictions {
+    let (many, each) = many(subject);
+    if let Some(devices) = many {
+        let _ = writeln!(estimates, "{}", markdown::table(&devices));
+    }
+    for prediction in each {
         let line = device_line(subject, prediction, &Style::PLAIN);
         let _ = writeln!(estimates, "**{}**\n", escape(&line));
         for Fact { label, figures, remark } in device_facts(prediction) {
@@ -340,6 +355,53 @@ pub fn device_line(subject: &Subject, prediction: &Prediction, style: &Style) ->
         line.push_str("  (reference; --device names yours)");
     }
     line
+}
+
+/// Estimates that are too many for a paragraph each as a table, and those that are told one by one.
+fn many<'a>(subject: &Subject<'a>) -> (Option<Grid<'a>>, &'a [Prediction]) {
+    if subject.predictions.len() > MOST_TOLD {
+        (Some(devices(subject.predictions)), &[])
+    } else {
+        (None, subject.predictions)
+    }
+}
+
+/// Estimates, a row a device, the least energy first.
+fn devices(predictions: &[Prediction]) -> Grid<'_> {
+    let number = |key, title| Column::new(key, title, Fit::Number);
+    let mut columns = vec![
+        Column::new("device", "device", Fit::Name),
+        Column::new("runs_as", "format", Fit::Word),
+        Column::new("unit", "unit", Fit::Word),
+        number("latency_s", "latency"),
+        number("energy_j", "energy"),
+    ];
+    let footprints = || predictions.iter().filter_map(|prediction| prediction.footprint.as_ref());
+    let carbon = footprints().any(|found| found.carbon.is_some());
+    if carbon {
+        columns.push(number("co2e_g", "CO2e"));
+    }
+    columns.extend([Column::new("fits_memory", "fits", Fit::Word), Column::new("basis", "basis", Fit::Word)]);
+    let mut sorted: Vec<&Prediction> = predictions.iter().collect();
+    let energy = |prediction: &Prediction| prediction.energy.map_or(f64::INFINITY, |energy| energy.value.0);
+    sorted.sort_by(|a, b| energy(a).total_cmp(&energy(b)));
+    let row = |prediction: &&'_ Prediction| {
+        let mut row = vec![
+            Cell::text(prediction.device.clone()),
+            Cell::text(prediction.runs_as.name()),
+            Cell::text(prediction.unit.name()),
+            Cell::seconds(Some(prediction.latency.value)),
+            prediction.energy.map_or(Cell::Unknown, |energy| Cell::Quantity(energy.value.0, "J")),
+        ];
+        if carbon {
+            let found = prediction.footprint.as_ref().and_then(|found| found.carbon.as_ref());
+            row.push(found.map_or(Cell::Unknown, |found| Cell::Quantity(found.operational_g, "g")));
+        }
+        row.push(prediction.fits_memory.map_or(Cell::Unknown, Cell::Flag));
+        row.push(Cell::text(prediction.basis.to_string()));
+        row
+    };
+    Grid { columns, rows: sorted.iter().map(row).collect(), foot: vec![] }
 }
 
 /// What is estimated for a device.
