@@ -193,6 +193,24 @@ fn all_devices_are_a_row_each_and_the_least_energy_is_first() {
 }
 
 #[test]
+fn own_devices_are_estimated_for_and_a_bad_table_is_named() {
+    let folder = Folder::new("own_devices");
+    folder.with("m.onnx", &classifier());
+    let readme = include_str!("../README.md");
+    let table =
+        readme.split("```toml\n").find(|part| part.starts_with("[[family]]")).expect("README has a table");
+    folder.write("own.toml", table.split("```").next().expect("it ends").as_bytes());
+    let screen = folder.stdout(&["m.onnx", "--devices", "own.toml", "--device", "x1", "--precision", "fp16"]);
+    assert!(screen.contains("acme-x1  fp16 on matrix units"), "{screen}");
+    let shown = folder.stdout(&["devices", "x1", "--devices", "own.toml"]);
+    assert!(shown.contains("100 TFLOP/s   given by the user"), "{shown}");
+    folder.write("bad.toml", b"[[family]]\nvendor = 'V'\n");
+    let output = folder.run(&["m.onnx", "--devices", "bad.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).starts_with("error: bad.toml: "), "{}", stderr(&output));
+}
+
+#[test]
 fn hostile_names_reach_no_terminal() {
     let folder = Folder::new("hostile");
     folder.with(

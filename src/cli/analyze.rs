@@ -150,7 +150,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         let hint = format!("take --format csv, or --reconcile {} for JSON", peer.name());
         return Err(Refusal::usage(message).hint(hint).into());
     }
-    let targets = options.estimates.targets()?;
+    let targets = options.estimates.targets(global)?;
     let estimate = options.estimates.request()?;
     let site = options.place.site()?;
     if !global.quiet {

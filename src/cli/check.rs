@@ -140,7 +140,7 @@ fn check(
         error::warn(&format!("{name}: no budget is set for it"));
     }
     for settings in &all {
-        match one(path, settings, baselines)? {
+        match one(path, settings, baselines, global)? {
             Ok(findings) => {
                 for finding in findings {
                     if !checked.findings.contains(&finding) {
@@ -162,6 +162,7 @@ fn one(
     path: &Path,
     settings: &Settings,
     baselines: &mut Baselines,
+    global: &Global,
 ) -> Result<Result<Vec<Finding>, Failure>, Refusal> {
     let estimated = settings.rules.iter().any(|rule| rule.metric.is_estimate());
     let precision = settings.precision.as_deref().map(str::parse::<Precision>).transpose();
@@ -171,7 +172,7 @@ fn one(
         return Err(Refusal::usage("max_latency_s and max_energy_j need a device")
             .hint("set device in the same table, or in [check]; `ergometer devices` lists them"));
     }
-    let devices = if estimated { targets::of(&names, None)?.devices } else { vec![] };
+    let devices = if estimated { targets::of(&names, None, global.catalogue()?)?.devices } else { vec![] };
     let counting = Counting {
         request: Request {
             dims: settings.dims.iter().map(|(name, size)| (name.clone(), *size)).collect(),

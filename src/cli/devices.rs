@@ -7,7 +7,7 @@ use clap::Args;
 use super::error::Refusal;
 use super::output::{self, Output};
 use super::{Format, Global, Status};
-use crate::device::{Catalogue, Device, Precision};
+use crate::device::{Device, Precision};
 use crate::report::grid::{Cell, Column, Fit, Grid};
 use crate::report::{json, text};
 use crate::units::{bytes, quantity};
@@ -30,7 +30,7 @@ const LISTED: [(Precision, &str, &str); 4] = [
 ];
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
-    let catalogue = Catalogue::builtin();
+    let catalogue = global.catalogue()?;
     let Some(name) = &options.name else {
         let mut out = Output::open(global)?;
         list(catalogue.devices(), global, &mut out)?;

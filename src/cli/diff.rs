@@ -13,7 +13,7 @@ use super::targets::{self, Targets};
 use super::{Format, Global, Status};
 use crate::check::{self, Finding, Limit, Metric, Rule};
 use crate::cost::Convention;
-use crate::device::Precision;
+use crate::device::{Catalogue, Precision};
 use crate::diff::{Snapshot, compare};
 use crate::predict;
 use crate::report::diff::{self as report, Compared};
@@ -62,7 +62,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let paths = [&options.before, &options.after];
     output::keep_apart(global.output.as_deref(), &paths)?;
     let earlier: [Option<Snapshot>; 2] = [read(&options.before)?, read(&options.after)?];
-    let targets = devices(options, &earlier)?;
+    let targets = devices(options, &earlier, global.catalogue()?)?;
     if !global.quiet {
         for warning in &targets.warnings {
             error::warn(warning);
@@ -128,15 +128,19 @@ fn read(path: &Path) -> Result<Option<Snapshot>, Refusal> {
 }
 
 /// The devices that are named; if none is, those that the earlier analysis has estimates for.
-fn devices(options: &Options, earlier: &[Option<Snapshot>]) -> Result<Targets, Refusal> {
+fn devices(
+    options: &Options,
+    earlier: &[Option<Snapshot>],
+    catalogue: &'static Catalogue,
+) -> Result<Targets, Refusal> {
     let known = earlier.iter().flatten().flat_map(|snapshot| &snapshot.estimates);
     let names: Vec<String> = known.map(|estimate| estimate.device.clone()).collect();
     if !options.devices.is_empty() || names.is_empty() {
-        return targets::of(&options.devices, None);
+        return targets::of(&options.devices, None, catalogue);
     }
     let mut all = Targets { devices: vec![], chosen: Devices::Named, warnings: vec![] };
     for name in names {
-        match targets::of(std::slice::from_ref(&name), None) {
+        match targets::of(std::slice::from_ref(&name), None, catalogue) {
             Ok(found) => {
                 all.devices.extend(found.devices);
                 all.warnings.extend(found.warnings);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::Global;
 use super::error::Refusal;
 use super::measured;
 use super::targets::{self, Targets};
@@ -48,8 +49,8 @@ impl Estimates {
     ///
     /// # Errors
     /// A [`Refusal`] for a name that is no device.
-    pub fn targets(&self) -> Result<Targets, Refusal> {
-        targets::of(&self.devices, self.board_power)
+    pub fn targets(&self, global: &Global) -> Result<Targets, Refusal> {
+        targets::of(&self.devices, self.board_power, global.catalogue()?)
     }
 
     /// What each device is asked for.

@@ -35,7 +35,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let path = &options.measured.measured;
     output::keep_apart(global.output.as_deref(), std::slice::from_ref(path))?;
     let coefficients = options.coefficients.as_deref().map(measured::coefficients).transpose()?;
-    let measured = measured::read(path, coefficients)?;
+    let measured = measured::read(path, coefficients, global.catalogue()?)?;
     let mut sets: Vec<Fitted> = coefficients.unwrap_or(framework::builtin()).to_vec();
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let data = options.data.clone().unwrap_or(name);

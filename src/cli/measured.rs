@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::error::{self, Refusal};
 use super::{shapes, targets};
 use crate::cost::ModelCost;
-use crate::device::{ArithmeticUnit, Device, Precision};
+use crate::device::{ArithmeticUnit, Catalogue, Device, Precision};
 use crate::graph;
 use crate::onnx;
 use crate::predict::framework::{self, Fitted, Term};
@@ -95,7 +95,11 @@ struct Row {
 ///
 /// # Errors
 /// A [`Refusal`] for a file that holds no measurements.
-pub fn read(path: &Path, coefficients: Option<&'static [Fitted]>) -> Result<Measured, Refusal> {
+pub fn read(
+    path: &Path,
+    coefficients: Option<&'static [Fitted]>,
+    catalogue: &'static Catalogue,
+) -> Result<Measured, Refusal> {
     let shown = path.display();
     let wrong = |why: String| {
         Refusal::usage(format!("{shown}: {why}"))
@@ -109,8 +113,12 @@ pub fn read(path: &Path, coefficients: Option<&'static [Fitted]>) -> Result<Meas
     {
         return Err(wrong(format!("its header has no column \"{missing}\"")));
     }
-    let mut counter =
-        Counter { folder: path.parent().unwrap_or(Path::new("")), devices: HashMap::new(), last: None };
+    let mut counter = Counter {
+        folder: path.parent().unwrap_or(Path::new("")),
+        catalogue,
+        devices: HashMap::new(),
+        last: None,
+    };
     let mut measured = Measured { runs: vec![], problems: vec![] };
     for (at, row) in reader.into_deserialize::<Row>().enumerate() {
         let run = row.map_err(|why| why.to_string()).and_then(|row| counter.run(row, coefficients));
@@ -130,6 +138,7 @@ pub fn read(path: &Path, coefficients: Option<&'static [Fitted]>) -> Result<Meas
 /// Counts models for rows: those of one model stand together, and it is counted once for all of them.
 struct Counter<'p> {
     folder: &'p Path,
+    catalogue: &'static Catalogue,
     devices: HashMap<String, Result<Cow<'static, Device>, String>>,
     last: Option<(Key, Result<ModelCost, String>)>,
 }
@@ -200,8 +209,10 @@ impl Counter<'_> {
         if name.is_empty() {
             return Err("there is no device".to_owned());
         }
+        let catalogue = self.catalogue;
         let found = self.devices.entry(name.to_owned()).or_insert_with(|| {
-            let targets = targets::of(&[name.to_owned()], None).map_err(|refusal| refusal.to_string())?;
+            let targets =
+                targets::of(&[name.to_owned()], None, catalogue).map_err(|refusal| refusal.to_string())?;
             targets.devices.into_iter().next().ok_or_else(|| format!("no device is called \"{name}\""))
         });
         found.clone()

@@ -43,6 +43,7 @@ pub use error::{Status, report};
 use error::Refusal;
 use output::Output;
 
+use crate::device::Catalogue;
 use crate::report::screen::Detail;
 
 /// What a neural network costs, before anyone runs it.
@@ -117,6 +118,9 @@ struct Global {
     /// Write results to a file
     #[arg(short, long, global = true, value_name = "FILE")]
     output: Option<std::path::PathBuf>,
+    /// Know the devices of this table too, as those of devices.toml in ergometer's configuration folder
+    #[arg(long = "devices", global = true, value_name = "FILE.toml", help_heading = "Estimate")]
+    own_devices: Option<std::path::PathBuf>,
     /// When to use colour; NO_COLOR is heeded
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: Color,
@@ -129,6 +133,14 @@ struct Global {
 }
 
 impl Global {
+    /// The devices that ship with the program, and those of the user's own tables.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that names the table.
+    fn catalogue(&self) -> Result<&'static Catalogue, Refusal> {
+        targets::catalogue(self.own_devices.as_deref())
+    }
+
     fn detail(&self) -> Detail {
         match (self.quiet, self.verbose) {
             (true, _) => Detail::Quiet,

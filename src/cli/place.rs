@@ -10,7 +10,7 @@ use crate::factors::{self, Embodied, Figure, Kind, Site, UnknownFactor};
 #[group(skip)]
 #[command(next_help_heading = "Carbon and money")]
 pub struct Place {
-    /// Grid: a country, state, province or cloud region; its price of electricity comes with it. `ergometer factors` lists them
+    /// Grid: a country, state, province or cloud region, as `ergometer factors` lists them; brings its price of electricity
     #[arg(long, value_name = "NAME")]
     region: Option<String>,
     /// Grams of CO2 equivalent a kilowatt hour, in place of the region's

@@ -53,7 +53,7 @@ pub struct Options {
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     options.publication.possible()?;
-    let targets = options.estimates.targets()?;
+    let targets = options.estimates.targets(global)?;
     if !global.quiet {
         targets.warnings.iter().for_each(|warning| error::warn(warning));
     }

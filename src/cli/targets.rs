@@ -1,7 +1,9 @@
 //! The devices that estimates are for: rows of the catalogue, and adapters that a profile was measured on.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
 
 use super::error::Refusal;
 use super::profiles::{self, LOCAL};
@@ -15,6 +17,8 @@ use crate::units::Watts;
 /// The device of estimates where none is named and no GPU was measured.
 const REFERENCE: &str = "nvidia-a100-sxm4-80-gb";
 
+/// Bytes of the largest table of devices.
+const MAX_TABLE: u64 = 4 << 20;
 /// What stands for every row of the catalogue.
 const ALL: &str = "all";
 
@@ -29,25 +33,57 @@ pub struct Targets {
     pub warnings: Vec<String>,
 }
 
+/// The devices that ship with the program, those of `devices.toml` in the configuration folder where there is one, and those
+/// of a table that is named.
+///
+/// # Errors
+/// A [`Refusal`] that names the table.
+pub fn catalogue(named: Option<&Path>) -> Result<&'static Catalogue, Refusal> {
+    let folder = etcetera::choose_base_strategy().ok().map(|found| found.config_dir().join("ergometer"));
+    let usual = folder.map(|folder| folder.join("devices.toml")).filter(|path| path.is_file());
+    let mut tables: Vec<&Path> = usual.iter().map(PathBuf::as_path).collect();
+    tables.extend(named);
+    let mut all = Cow::Borrowed(Catalogue::builtin());
+    for path in tables {
+        let wrong = |why: String| {
+            Refusal::usage(format!("{}: {why}", path.display()))
+                .hint("the README shows such a table: each figure is written with its source, as \"450 own\"")
+        };
+        if path.metadata().is_ok_and(|metadata| metadata.len() > MAX_TABLE) {
+            return Err(wrong("is longer than 4 MiB".to_owned()));
+        }
+        let text = std::fs::read_to_string(path).map_err(|why| wrong(format!("cannot be read: {why}")))?;
+        all = Cow::Owned(all.with(&text).map_err(|why| wrong(why.to_string()))?);
+    }
+    Ok(match all {
+        Cow::Borrowed(builtin) => builtin,
+        Cow::Owned(all) => Box::leak(Box::new(all)),
+    })
+}
+
 /// The devices of those names: a saved profile, a profile's file, or a row of the catalogue. Without names, the
 /// GPU that was measured as `local`, else the reference.
 ///
 /// # Errors
 /// A [`Refusal`] with near misses.
-pub fn of(names: &[String], board_power: Option<Watts>) -> Result<Targets, Refusal> {
+pub fn of(
+    names: &[String],
+    board_power: Option<Watts>,
+    catalogue: &'static Catalogue,
+) -> Result<Targets, Refusal> {
     let mut targets = Targets { devices: vec![], chosen: Devices::Named, warnings: vec![] };
     if names.is_empty() {
         targets.chosen = Devices::Reference;
         let own = profiles::load(LOCAL)?.filter(may_be_default);
         let device = match own {
-            Some(profile) => Cow::Owned(targets.measured(profile, board_power)?),
-            None => Cow::Borrowed(row(REFERENCE)?),
+            Some(profile) => Cow::Owned(targets.measured(profile, board_power, catalogue)?),
+            None => Cow::Borrowed(row(REFERENCE, catalogue)?),
         };
         targets.devices.push(device);
     }
     for name in names.iter().map(|name| name.trim()) {
         if name == ALL {
-            targets.devices.extend(Catalogue::builtin().devices().iter().map(Cow::Borrowed));
+            targets.devices.extend(catalogue.devices().iter().map(Cow::Borrowed));
             continue;
         }
         let profile = match profiles::load(name)? {
@@ -55,29 +91,34 @@ pub fn of(names: &[String], board_power: Option<Watts>) -> Result<Targets, Refus
             found => found,
         };
         let device = match profile {
-            Some(profile) => Cow::Owned(targets.measured(profile, board_power)?),
+            Some(profile) => Cow::Owned(targets.measured(profile, board_power, catalogue)?),
             None if name == LOCAL => {
                 return Err(Refusal::usage("the local GPU is not measured yet")
                     .hint("`ergometer bench` measures it, and saves a profile for --device local"));
             }
-            None => Cow::Borrowed(row(name)?),
+            None => Cow::Borrowed(row(name, catalogue)?),
         };
         targets.devices.push(device);
     }
     Ok(targets)
 }
 
-fn row(name: &str) -> Result<&'static Device, Refusal> {
-    Catalogue::builtin()
+fn row(name: &str, catalogue: &'static Catalogue) -> Result<&'static Device, Refusal> {
+    catalogue
         .find(name)
         .map_err(|error| Refusal::usage(error.to_string()).hint("`ergometer devices` lists all of them"))
 }
 
 impl Targets {
-    fn measured(&mut self, profile: Profile, board_power: Option<Watts>) -> Result<Device, Refusal> {
+    fn measured(
+        &mut self,
+        profile: Profile,
+        board_power: Option<Watts>,
+        catalogue: &Catalogue,
+    ) -> Result<Device, Refusal> {
         let warning = mismatch(&profile);
         self.warnings.extend(warning.map(|why| format!("profile \"{}\": {why}", profile.name)));
-        local(profile, Catalogue::builtin(), board_power)
+        local(profile, catalogue, board_power)
             .map_err(|error| Refusal::environment(error.to_string()).hint("`ergometer bench` measures again"))
     }
 }
@@ -106,6 +147,6 @@ mod tests {
 
     #[test]
     fn the_reference_device_is_in_the_catalogue() {
-        assert_eq!(row(REFERENCE).unwrap().id, REFERENCE);
+        assert_eq!(row(REFERENCE, Catalogue::builtin()).unwrap().id, REFERENCE);
     }
 }

@@ -65,7 +65,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         output::keep_apart(Some(file), std::slice::from_ref(path))?;
     }
     let coefficients = options.coefficients.as_deref().map(measured::coefficients).transpose()?;
-    let measured = measured::read(path, coefficients)?;
+    let measured = measured::read(path, coefficients, global.catalogue()?)?;
     let times: Vec<Pair> = match options.held_back {
         None => measured.runs.iter().map(time).collect(),
         Some(by) => held_back(&measured, by)?,

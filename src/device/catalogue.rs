@@ -1,5 +1,6 @@
 //! The devices we know, read from the tables in `catalogue/`, and how a name a person typed finds one.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::{Device, DeviceError, table};
@@ -23,6 +24,39 @@ impl Catalogue {
             devices: table::embedded().expect("a test reads the embedded tables"),
         });
         &BUILTIN
+    }
+
+    /// This catalogue and the devices of a table of the user's own, which has the form of ours.
+    ///
+    /// # Errors
+    /// [`DeviceError::Table`] if it is no such table, states an impossible figure, or names a device as another is
+    /// called.
+    pub fn with(&self, table: &str) -> Result<Self, DeviceError> {
+        // Devices borrow their texts from tables that last as long as the program.
+        let text: &'static str = table.to_owned().leak();
+        let own = table::own(text).map_err(|error| DeviceError::Table(error.to_string()))?;
+        let mut taken: HashSet<String> = self.devices.iter().flat_map(keys).collect();
+        for device in &own {
+            let refused = |what: String| Err(DeviceError::Table(format!("device {}: {what}", device.id)));
+            let mut figures = vec![device.memory_bandwidth.value.0];
+            figures.extend(device.peaks.iter().map(|peak| peak.rate.value.0));
+            figures.extend(device.board_power.iter().map(|power| power.value.0));
+            if figures.iter().any(|figure| !(figure.is_finite() && *figure > 0.0)) {
+                return refused("a figure is no number above 0".to_owned());
+            }
+            if device.peaks.is_empty() {
+                return refused("it states no rate".to_owned());
+            }
+            let mut named: Vec<String> = keys(device).collect();
+            named.sort();
+            named.dedup();
+            for key in named {
+                if !taken.insert(key.clone()) {
+                    return refused(format!("\"{key}\" is the name of another"));
+                }
+            }
+        }
+        Ok(Self { devices: self.devices.iter().cloned().chain(own).collect() })
     }
 
     /// All devices: by vendor, then roughly by age.
@@ -120,7 +154,7 @@ fn contains_all(id: &str, wanted: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{HashMap, HashSet};
+    use std::collections::HashMap;
 
     use super::*;
 
@@ -217,6 +251,34 @@ mod tests {
         assert_eq!(device("RTX 4090 Laptop GPU").id, "nvidia-geforce-rtx-4090-laptop");
         assert_eq!(device("RTX 4090").id, "nvidia-geforce-rtx-4090");
         assert!(matches!(Catalogue::builtin().find("GTX 1660 Laptop GPU"), Err(DeviceError::Unknown { .. })));
+    }
+
+    #[test]
+    fn own_devices_stand_beside_ours_and_mistakes_are_named() {
+        let table = |id: &str, bandwidth: &str, rates: &str| {
+            let table = format!(
+                "[[family]]\nvendor = 'ACME'\nkind = 'npu'\narchitecture = 'X'\n[[family.device]]\nid = '{id}'\n\
+                 name = '{id}'\nbandwidth_gb_s = '{bandwidth}'\nboard_power_w = '75 own'\nrates = '{rates}'\n"
+            );
+            Catalogue::builtin().with(&table)
+        };
+        let both = table("acme-x1", "1000 own", "fp16 matrix 100 own").unwrap();
+        assert_eq!(both.devices().len(), Catalogue::builtin().devices().len() + 1);
+        let found = both.find("ACME X1").unwrap();
+        assert_eq!(found.memory_bandwidth.value.0, 1e12);
+        assert_eq!(found.memory_bandwidth.source.text, "given by the user");
+        assert_eq!(both.find("4090").unwrap().id, "nvidia-geforce-rtx-4090");
+        for (id, bandwidth, rates, message) in [
+            ("acme-x1", "1000", "fp16 matrix 1 own", "device acme-x1: \"1000\" is no figure with a source"),
+            ("acme-x1", "-1 own", "fp16 matrix 1 own", "device acme-x1: a figure is no number above 0"),
+            ("acme-x1", "nan own", "fp16 matrix 1 own", "device acme-x1: a figure is no number above 0"),
+            ("acme-x1", "1 own", "", "device acme-x1: it states no rate"),
+            ("4090", "1 own", "fp16 matrix 1 own", "device 4090: \"4090\" is the name of another"),
+            ("acme-x1", "1 web", "", "device acme-x1 cites the source \"web\", which is not known"),
+        ] {
+            assert_eq!(table(id, bandwidth, rates).unwrap_err().to_string(), message);
+        }
+        assert!(Catalogue::builtin().with("nothing").is_err());
     }
 
     #[test]

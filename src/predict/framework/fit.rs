@@ -1,10 +1,12 @@
 //! Fits coefficients to measurements, and says how well they do on what was held back.
 //!
-//! Least absolute relative errors under lower bounds, by iteratively reweighted least squares (each case weighs the less
-//! the further it is off), each solved by cyclic coordinate descent: a few models are far from any law, and must not bend
-//! it. A run that waits for its starts says nothing of its kernels, and the other way round: which of the two a case is, is
-//! decided anew in each round. Source: Huber, "Robust Statistics" (1981), chapter 7; Franc, Hlaváč, Navara, "Sequential coordinate-wise algorithm
-//! for the non-negative least squares problem", CAIP 2005.
+//! Least absolute relative errors under bounds, by iteratively reweighted least squares (each case weighs the less the
+//! further it is off), each solved by cyclic coordinate descent: a few models are far from any law, and must not bend it. A
+//! run that waits for its starts says nothing of its kernels, and the other way round: which of the two a case is, is decided
+//! anew in each round.
+//!
+//! Source: Huber, "Robust Statistics" (1981), chapter 7; Franc, Hlaváč, Navara, "Sequential coordinate-wise algorithm for
+//! the non-negative least squares problem", CAIP 2005.
 
 use super::{Coefficients, Term};
 
