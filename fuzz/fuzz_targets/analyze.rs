@@ -1,12 +1,14 @@
-//! Counts any bytes that decode as a model: layers, sums by every key, and as other tools do.
+//! Counts any bytes that decode as a model: layers, sums by every key, as other tools do, and estimates of PyTorch.
 //!
 //! `cargo +nightly fuzz run analyze fuzz/corpus/analyze fuzz/seeds` in the project's folder: what is new goes to the first, from
 //! the second it begins.
 #![no_main]
 
 use ergometer::cost::{self, By, Peer, roll_up};
+use ergometer::device::Catalogue;
 use ergometer::graph::{Request, infer};
 use ergometer::onnx;
+use ergometer::predict::{self, Runtime};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -25,5 +27,14 @@ fuzz_target!(|bytes: &[u8]| {
         for peer in Peer::ALL {
             let _ = peer.work(&graph, &cost, node);
         }
+    }
+    let device = Catalogue::builtin().find("t4").expect("the catalogue has a T4");
+    for runtime in [Runtime::Eager, Runtime::Compiled] {
+        let request = predict::Request { runtime: Some(runtime), ..predict::Request::default() };
+        let Ok(found) = predict::predict(&cost, device, &request) else { continue };
+        let total = found.latency.value.0;
+        let layers: f64 = found.layers.iter().map(|layer| layer.time.0).sum();
+        assert!(found.layers.len() == cost.layers.len() && total.is_finite() && total >= 0.0);
+        assert!((layers - total).abs() <= 1e-6 * total, "{layers} of {total}");
     }
 });
