@@ -180,8 +180,6 @@ impl Counter<'_> {
             Runtime::Webgpu => None,
             _ => Some(framework::terms(cost, &device, runtime, precision).map_err(|why| why.to_string())?.0),
         };
-        let plain = |Interval { value, low, high }: Interval<f64>| Interval { value, low, high };
-        let latency = prediction.latency;
         let stem = Path::new(&row.path)
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned())
@@ -197,10 +195,8 @@ impl Counter<'_> {
             seconds,
             joules: row.joules,
             terms,
-            predicted: Interval { value: latency.value.0, low: latency.low.0, high: latency.high.0 },
-            energy: prediction.energy.map(|energy| {
-                plain(Interval { value: energy.value.0, low: energy.low.0, high: energy.high.0 })
-            }),
+            predicted: prediction.latency.map(|time| time.0),
+            energy: prediction.energy.map(|energy| energy.map(|energy| energy.0)),
             roofline: prediction.roofline.map(|time| time.0),
         })
     }

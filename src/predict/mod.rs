@@ -163,6 +163,13 @@ pub struct Interval<T> {
     pub high: T,
 }
 
+impl<T> Interval<T> {
+    /// The same in other terms.
+    pub fn map<U>(self, of: impl Fn(T) -> U) -> Interval<U> {
+        Interval { value: of(self.value), low: of(self.low), high: of(self.high) }
+    }
+}
+
 /// How a figure came about, the best founded first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]

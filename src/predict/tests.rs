@@ -16,7 +16,8 @@ fn estimate(
     device: &Device,
     precision: Option<Precision>,
 ) -> Result<Prediction, PredictError> {
-    let coefficients: &'static [framework::Fitted] = Vec::leak(framework::read(COEFFICIENTS).unwrap());
+    let coefficients = ["vector", "matrix"].map(|unit| COEFFICIENTS.replace("UNIT", unit)).concat();
+    let coefficients = Vec::leak(framework::read(&coefficients).unwrap());
     predict(cost, device, &Request { precision, runtime: None, coefficients: Some(coefficients) })
 }
 
@@ -24,14 +25,7 @@ fn estimate(
 const COEFFICIENTS: &str = "
     [[set]]
     runtime = 'eager'
-    unit = 'vector'
-    fitted = true
-    data = 'none'
-    spread = [0.8, 1.3]
-    terms = { product = 1.25, product_bytes = 2.0, elementwise = 1.5, move = 3.0, start_us = 10.0 }
-    [[set]]
-    runtime = 'eager'
-    unit = 'matrix'
+    unit = 'UNIT'
     fitted = true
     data = 'none'
     spread = [0.8, 1.3]

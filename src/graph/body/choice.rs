@@ -2,21 +2,16 @@
 
 use std::ops::Range;
 
-use super::{body, join};
+use super::{Call, body, join};
 use crate::graph::infer::{Walker, name_of};
 use crate::graph::names::{Known, Scope};
-use crate::graph::{Choice, GraphError, ValueId, scope};
-use crate::onnx::schema::{GraphProto, NodeProto};
+use crate::graph::{Choice, GraphError};
+use crate::onnx::schema::GraphProto;
 use crate::tensor::Scalar;
 
 impl<'m> Walker<'m> {
-    pub(super) fn walk_if(
-        &mut self,
-        index: usize,
-        node: &'m NodeProto,
-        operands: &[Option<ValueId>],
-        scope: &Scope<'_, 'm>,
-    ) -> Result<Vec<Known>, GraphError> {
+    pub(super) fn walk_if(&mut self, call: Call<'_, 'm>) -> Result<Vec<Known>, GraphError> {
+        let Call { index, node, operands, scope } = call;
         let condition = self.known(operands.first().copied().flatten());
         let said = self.answers.branch(name_of(node));
         let taken = match condition.elements.as_deref() {
@@ -28,7 +23,7 @@ impl<'m> Walker<'m> {
         let mut refused = None;
         for (name, when) in [("then_branch", true), ("else_branch", false)] {
             let Some(branch) = body(node, name) else { continue };
-            let mut inner = scope.body(scope::body_path(&scope.path, node, name));
+            let mut inner = scope.body(call.path(name));
             let start = self.graph.nodes.len();
             let walked = match taken {
                 Some(taken) if taken == when => Ok(self.walk_body(index, branch, &mut inner)?),
@@ -53,7 +48,7 @@ impl<'m> Walker<'m> {
             None => false,
         };
         for (name, branch) in others {
-            let mut inner = scope.body(scope::body_path(&scope.path, node, name));
+            let mut inner = scope.body(call.path(name));
             if may_run {
                 let start = self.graph.nodes.len();
                 let outputs = self.walk_body(index, branch, &mut inner)?;

@@ -8,11 +8,11 @@
 //!
 //! Source: ONNX Runtime 1.32, com.microsoft `BeamSearch` and the names of inputs and outputs that it asks of the graphs.
 
-use super::{Again, body};
+use super::{Again, Call, body};
 use crate::graph::constant::declared;
 use crate::graph::infer::{Walker, name_of};
-use crate::graph::names::{Known, Scope};
-use crate::graph::{GraphError, Trips, ValueId, scope};
+use crate::graph::names::Known;
+use crate::graph::{GraphError, Trips};
 use crate::onnx::schema::{GraphProto, NodeProto, ValueInfoProto};
 use crate::ops::Attribute;
 use crate::tensor::{Dim, ElementType, Scalar, Shape, TensorType, Type};
@@ -49,13 +49,8 @@ type Made = Vec<(String, Type)>;
 
 impl<'m> Walker<'m> {
     /// Walks the graphs of a node that generates tokens.
-    pub(super) fn walk_generation(
-        &mut self,
-        index: usize,
-        node: &'m NodeProto,
-        operands: &[Option<ValueId>],
-        scope: &Scope<'_, 'm>,
-    ) -> Result<Vec<Known>, GraphError> {
+    pub(super) fn walk_generation(&mut self, call: Call<'_, 'm>) -> Result<Vec<Known>, GraphError> {
+        let Call { index, node, operands, scope } = call;
         let Some(decoder) = body(node, "decoder") else { return Ok(self.not_entered(index)) };
         let encoder = body(node, "encoder");
         let input = |at: usize| operands.get(at).copied().flatten();
@@ -138,7 +133,7 @@ impl<'m> Walker<'m> {
                 None => (body(node, "init_decoder").unwrap_or(decoder), "prompt", prompt.clone()),
             };
             let (graph, name, sizes) = first;
-            let outputs = self.walk_run(index, node, (graph, name), &sizes, &made, 1, &scope)?;
+            let outputs = self.walk_run(Call { scope: &scope, ..call }, (graph, name), &sizes, &made, 1)?;
             let reads_prompt = encoder
                 .is_none_or(|encoder| encoder.input.iter().any(|info| info.name == "decoder_input_ids"));
             if reads_prompt {
@@ -168,7 +163,8 @@ impl<'m> Walker<'m> {
             let past = past.map(|past| past.checked_add(ahead));
             let tokens = if reads_all { past.plus(Dim::Exact(1)) } else { Dim::Exact(1) };
             let sizes = Sizes { tokens, past, context, ..prompt.clone() };
-            let outputs = self.walk_run(index, node, (decoder, "decoder"), &sizes, &made, turns, &scope)?;
+            let outputs =
+                self.walk_run(Call { scope: &scope, ..call }, (decoder, "decoder"), &sizes, &made, turns)?;
             logits = outputs.first().cloned().unwrap_or(Known::UNKNOWN);
         }
         let returned = if beam_search { Some(number(self, NUM_RETURN_SEQUENCES)) } else { None };
@@ -177,23 +173,20 @@ impl<'m> Walker<'m> {
     }
 
     /// Walks so many runs of a graph at the same sizes; gives what is known of its outputs.
-    #[expect(clippy::too_many_arguments, reason = "who runs what, on what, how often, and where")]
     fn walk_run(
         &mut self,
-        call: usize,
-        node: &NodeProto,
+        call: Call<'_, 'm>,
         (graph, name): (&'m GraphProto, &str),
         sizes: &Sizes,
         made: &Made,
         turns: u64,
-        scope: &Scope<'_, 'm>,
     ) -> Result<Vec<Known>, GraphError> {
         let in_place = graph.input.iter().any(|info| is_past_length(&info.name));
         let inputs: Vec<Known> = graph.input.iter().map(|info| feed(info, sizes, made, in_place)).collect();
-        let mut inner = scope.body(scope::body_path(&scope.path, node, name));
-        inner.repeat = scope.repeat.saturating_mul(turns);
+        let mut inner = call.scope.body(call.path(name));
+        inner.repeat = call.scope.repeat.saturating_mul(turns);
         let again = if turns > 1 { Again::Often } else { Again::Never };
-        self.apart(|walker| walker.walk_given(call, graph, inputs, &mut inner, again))
+        self.apart(|walker| walker.walk_given(call.index, graph, inputs, &mut inner, again))
     }
 }
 

@@ -8,23 +8,18 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::Call;
 use crate::graph::infer::Walker;
-use crate::graph::names::{Known, Scope};
+use crate::graph::names::Known;
 use crate::graph::{Body, GraphError, Source, Trips, TypedNode, ValueId, scope};
-use crate::onnx::schema::NodeProto;
 use crate::ops::Attribute;
 
 impl<'m> Walker<'m> {
     /// Lists what a gradient takes; its outputs have the types of what it is taken by.
     ///
     /// Source: ONNX `Gradient`, ai.onnx.preview.training version 1.
-    pub(super) fn walk_gradient(
-        &mut self,
-        index: usize,
-        node: &'m NodeProto,
-        operands: &[Option<ValueId>],
-        scope: &Scope<'_, 'm>,
-    ) -> Result<Vec<Known>, GraphError> {
+    pub(super) fn walk_gradient(&mut self, call: Call<'_, 'm>) -> Result<Vec<Known>, GraphError> {
+        let Call { index, operands, scope, .. } = call;
         let Some(typed) = self.graph.nodes.get(index) else { return Ok(vec![]) };
         let names = |name: &str| match typed.attributes.get(name) {
             Some(Attribute::Strings(names)) => names.iter().map(ToString::to_string).collect(),
@@ -39,7 +34,7 @@ impl<'m> Walker<'m> {
         let (by, fixed): (HashSet<ValueId>, HashSet<ValueId>) = (ids(&xs), ids(&zs));
         let Some(target) = target else { return Ok(self.not_entered(index)) };
         let part = self.between(target, &by, &fixed);
-        let path = scope::body_path(&scope.path, node, "gradient");
+        let path = call.path("gradient");
         let start = self.graph.nodes.len();
         for (at, derivatives) in part {
             let Some(found) = self.graph.nodes.get(at) else { continue };

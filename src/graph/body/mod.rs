@@ -20,6 +20,23 @@ enum Again {
     Often,
 }
 
+/// A node that runs graphs of its own, as the walk meets it.
+#[derive(Clone, Copy)]
+struct Call<'a, 'm> {
+    /// Its place in the list of nodes.
+    index: usize,
+    node: &'m NodeProto,
+    operands: &'a [Option<ValueId>],
+    scope: &'a Scope<'a, 'm>,
+}
+
+impl Call<'_, '_> {
+    /// The scope of a body by the name of its attribute.
+    fn path(&self, name: &str) -> String {
+        scope::body_path(&self.scope.path, self.node, name)
+    }
+}
+
 impl<'m> Walker<'m> {
     /// Types of the outputs of a node that runs graphs of its own.
     pub(super) fn subgraph(
@@ -33,15 +50,14 @@ impl<'m> Walker<'m> {
         }
         let operands: Vec<Option<ValueId>> =
             self.graph.nodes.get(index).map(|typed| typed.inputs.clone()).unwrap_or_default();
+        let call = Call { index, node, operands: &operands, scope };
         match node.op_type.as_str() {
-            "If" => self.walk_if(index, node, &operands, scope),
-            "Loop" => self.walk_loop(index, node, &operands, scope),
-            "Scan" => self.walk_scan(index, node, &operands, scope),
-            "SequenceMap" => self.walk_sequence(index, node, &operands, scope),
-            "Gradient" => self.walk_gradient(index, node, &operands, scope),
-            "BeamSearch" | "GreedySearch" | "Sampling" | "WhisperBeamSearch" => {
-                self.walk_generation(index, node, &operands, scope)
-            }
+            "If" => self.walk_if(call),
+            "Loop" => self.walk_loop(call),
+            "Scan" => self.walk_scan(call),
+            "SequenceMap" => self.walk_sequence(call),
+            "Gradient" => self.walk_gradient(call),
+            "BeamSearch" | "GreedySearch" | "Sampling" | "WhisperBeamSearch" => self.walk_generation(call),
             _ => Ok(self.not_entered(index)),
         }
     }

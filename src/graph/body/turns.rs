@@ -3,10 +3,10 @@
 //! A loop whose trip count is known is run turn by turn on types and small values; if every turn has the same
 //! types its body is listed once, else once a turn.
 
-use super::{body, join, size};
+use super::{Call, body, join, size};
 use crate::graph::infer::{Walker, name_of};
 use crate::graph::names::{Known, Scope};
-use crate::graph::{Body, GraphError, Trips, ValueId, scope};
+use crate::graph::{Body, GraphError, Trips};
 use crate::onnx::schema::{GraphProto, NodeProto};
 use crate::ops::{Attribute, resolve_axis};
 use crate::tensor::{Dim, ElementType, Scalar, TensorType, Type};
@@ -69,13 +69,8 @@ impl Lead {
 }
 
 impl<'m> Walker<'m> {
-    pub(super) fn walk_loop(
-        &mut self,
-        index: usize,
-        node: &'m NodeProto,
-        operands: &[Option<ValueId>],
-        scope: &Scope<'_, 'm>,
-    ) -> Result<Vec<Known>, GraphError> {
+    pub(super) fn walk_loop(&mut self, call: Call<'_, 'm>) -> Result<Vec<Known>, GraphError> {
+        let Call { index, node, operands, scope } = call;
         let Some(body) = body(node, "body") else { return Ok(self.not_entered(index)) };
         let limit = match operands.first().copied().flatten() {
             None => Dim::Unknown,
@@ -95,25 +90,12 @@ impl<'m> Walker<'m> {
             },
         };
         let carried: Vec<Known> = operands.iter().skip(2).map(|id| self.known(*id)).collect();
-        let turns = Turns {
-            call: index,
-            body,
-            path: scope::body_path(&scope.path, node, "body"),
-            count,
-            lead: Lead::Loop,
-            slices: vec![],
-            said: self.answers.trips(name_of(node)),
-        };
+        let turns = self.turns(call, body, count, Lead::Loop, vec![]);
         self.run(node, turns, carried, scope)
     }
 
-    pub(super) fn walk_scan(
-        &mut self,
-        index: usize,
-        node: &'m NodeProto,
-        operands: &[Option<ValueId>],
-        scope: &Scope<'_, 'm>,
-    ) -> Result<Vec<Known>, GraphError> {
+    pub(super) fn walk_scan(&mut self, call: Call<'_, 'm>) -> Result<Vec<Known>, GraphError> {
+        let Call { index, node, operands, scope } = call;
         let Some(body) = body(node, "body") else { return Ok(self.not_entered(index)) };
         let typed = self.graph.nodes.get(index);
         let version = typed.map_or(9, |typed| typed.version);
@@ -160,15 +142,7 @@ impl<'m> Walker<'m> {
                 shape.remove(0);
             }
         }
-        let turns = Turns {
-            call: index,
-            body,
-            path: scope::body_path(&scope.path, node, "body"),
-            count: count.unwrap_or(Dim::Unknown),
-            lead: Lead::Scan,
-            slices,
-            said: self.answers.trips(name_of(node)),
-        };
+        let turns = self.turns(call, body, count.unwrap_or(Dim::Unknown), Lead::Scan, slices);
         let mut samples = scope.body(scope.path.clone());
         samples.repeat = scope.repeat.saturating_mul(batch.bound().unwrap_or(1));
         let mut outputs = self.run(node, turns, carried, &samples)?;
@@ -196,13 +170,8 @@ impl<'m> Walker<'m> {
     }
 
     /// The body of a SequenceMap sees one element of each sequence; other inputs it sees whole.
-    pub(super) fn walk_sequence(
-        &mut self,
-        index: usize,
-        node: &'m NodeProto,
-        operands: &[Option<ValueId>],
-        scope: &Scope<'_, 'm>,
-    ) -> Result<Vec<Known>, GraphError> {
+    pub(super) fn walk_sequence(&mut self, call: Call<'_, 'm>) -> Result<Vec<Known>, GraphError> {
+        let Call { index, node, operands, scope } = call;
         let Some(body) = body(node, "body") else { return Ok(self.not_entered(index)) };
         let mut count = None;
         let mut slices = vec![];
@@ -218,15 +187,7 @@ impl<'m> Walker<'m> {
             });
         }
         let count = count.unwrap_or(Dim::Unknown);
-        let turns = Turns {
-            call: index,
-            body,
-            path: scope::body_path(&scope.path, node, "body"),
-            count,
-            lead: Lead::Scan,
-            slices,
-            said: self.answers.trips(name_of(node)),
-        };
+        let turns = self.turns(call, body, count, Lead::Scan, slices);
         let length = turns.settled(count).exact();
         let outputs = self.run(node, turns, vec![], scope)?;
         let unstacked = outputs.into_iter().map(|output| {
@@ -241,6 +202,19 @@ impl<'m> Walker<'m> {
             Known { ty, elements: None, constant: false }
         });
         Ok(unstacked.collect())
+    }
+
+    /// How a call runs its body.
+    fn turns(
+        &mut self,
+        call: Call<'_, 'm>,
+        body: &'m GraphProto,
+        count: Dim,
+        lead: Lead,
+        slices: Vec<Known>,
+    ) -> Turns<'m> {
+        let said = self.answers.trips(name_of(call.node));
+        Turns { call: call.index, body, path: call.path("body"), count, lead, slices, said }
     }
 
     /// Runs a body turn by turn, or by what its turns have in common.

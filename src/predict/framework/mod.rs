@@ -10,6 +10,7 @@ mod coefficients;
 pub mod fit;
 mod fusion;
 mod term;
+mod work;
 
 pub use coefficients::{Coefficients, Fitted, UnknownTerm, builtin, of, read, written};
 pub use term::Term;
@@ -20,7 +21,8 @@ use super::{Basis, Bound, Interval, LayerTime, PredictError, Run, Runtime, const
 use crate::cost::{LayerCost, ModelCost};
 use crate::device::{ArithmeticUnit, Device, DeviceKind, Precision};
 use crate::units::Seconds;
-use fusion::{Kernel, Quantity};
+use fusion::Kernel;
+use work::Quantity;
 
 /// GPUs of this power and less do not hold the clock of their peak rate under contractions: both that were
 /// measured (Tesla P4 and T4) reach two thirds of it.
