@@ -94,8 +94,21 @@ fn every_view_of_a_model_opens_and_answers() {
         assert_eq!(browser.value(&type_in), rows, "{typed}");
     }
 
-    // A row opens, says its sum, and closes by the keyboard.
-    browser.value("document.querySelector('.live tbody th button').focus()");
+    // A row opens, says its sum, and closes by the keyboard, even where its rows are drawn anew in between.
+    browser.value(
+        "new Promise((done) => { document.querySelectorAll('.live tbody th button')[1].focus();
+            const frame = document.querySelector('.live .scroll');
+            frame.scrollTop = frame.scrollHeight / 4;
+            setTimeout(() => { frame.scrollTop = 0; setTimeout(done, 100); }, 100); })",
+    );
+    assert_eq!(browser.value("document.activeElement.className"), "scroll");
+    browser.value(
+        "new Promise((done) => { document.querySelectorAll('.live tbody th button')[1].focus();
+            const frame = document.querySelector('.live .scroll');
+            frame.scrollTop = 8 * frame.querySelector('tbody tr:not(.gap)').offsetHeight;
+            setTimeout(() => { frame.scrollTop = 0; setTimeout(done, 100); }, 100); })",
+    );
+    assert_eq!(browser.value("document.activeElement.dataset.row !== undefined"), true);
     browser.press("Enter");
     assert_eq!(browser.value("document.getElementById('detail').open"), true);
     let said = browser.value("document.getElementById('detail').textContent");

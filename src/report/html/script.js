@@ -136,7 +136,10 @@
           const part = column.bar && typeof value === "number" && largest.get(column) > 0 ? Math.round(100 * value / largest.get(column)) : null;
           return make("td", { class: [column.number && "n", part !== null && "b"].filter(Boolean).join(" ") || undefined, style: part === null ? undefined : `--b:${part}%`, title: text.length > 24 ? text : undefined }, text);
         })));
+      // Who works by the keyboard keeps the row that has the focus, or at least the table.
+      const held = body.contains(document.activeElement) ? document.activeElement.dataset.row : undefined;
       body.replaceChildren(gap(first), ...rows, gap(table.order.length - last));
+      if (held !== undefined) (body.querySelector(`[data-row="${held}"]`) ?? frame).focus({ preventScroll: true });
     };
     const show = () => {
       grid.setAttribute("aria-rowcount", table.order.length + 1);
