@@ -9,7 +9,7 @@ use super::error::Refusal;
 use super::measured;
 use super::targets::{self, Targets};
 use crate::device::Precision;
-use crate::predict::{Request, Runtime};
+use crate::predict::{Paper, Request, Runtime};
 use crate::units::Watts;
 
 /// What the user says of estimates.
@@ -28,6 +28,10 @@ pub struct Estimates {
     /// Estimate eager and compiled by coefficients of your own, which `ergometer fit` writes
     #[arg(long, value_name = "FILE.toml")]
     coefficients: Option<PathBuf>,
+    /// Estimate the energy by the method of arXiv 2109.05472 too: cv or nlp, the model's date, and what is attained over the
+    /// trend (1)
+    #[arg(long, value_name = "cv|nlp,DATE[,FACTOR]")]
+    paper: Option<Paper>,
     /// Draw of the local device, where no meter measured it and the catalogue does not know it
     #[arg(long, value_name = "WATTS", value_parser = watts)]
     board_power: Option<Watts>,
@@ -59,7 +63,7 @@ impl Estimates {
     /// A [`Refusal`] for a file that holds no coefficients.
     pub fn request(&self) -> Result<Request, Refusal> {
         let coefficients = self.coefficients.as_deref().map(measured::coefficients).transpose()?;
-        Ok(Request { precision: self.precision, runtime: self.runtime.map(Runtime::from), coefficients })
+        Ok(Request { precision: self.precision, runtime: self.runtime.map(Runtime::from), coefficients, paper: self.paper })
     }
 }
 

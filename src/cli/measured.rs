@@ -27,7 +27,8 @@ const MAX_COEFFICIENTS: u64 = 1 << 20;
 pub struct Options {
     /// Measurements: CSV with `path`, `device` and `seconds`
     ///
-    /// `batch`, `dims`, `precision`, `runtime` (eager), `joules` and `family` may stand with them. Paths are relative to
+    /// `batch`, `dims`, `precision`, `runtime` (eager), `joules` of the device, `joules_wall` of the machine and `family` may
+    /// stand with them. Paths are relative to
     /// the folder of the file; models of a family (the letters that a file name begins with) are held back together
     #[arg(long, value_name = "FILE.csv")]
     pub measured: PathBuf,
@@ -47,14 +48,18 @@ pub struct Run {
     pub unit: ArithmeticUnit,
     /// Measured seconds.
     pub seconds: f64,
-    /// Measured joules.
+    /// Measured joules of the device.
     pub joules: Option<f64>,
+    /// Measured joules of the whole machine.
+    pub joules_wall: Option<f64>,
     /// Seconds at full rates, by term; `None` where no spec sheet is behind the estimate.
     pub terms: Option<[f64; Term::COUNT]>,
     /// Predicted seconds.
     pub predicted: Interval<f64>,
-    /// Predicted joules.
+    /// Predicted joules of the device.
     pub energy: Option<Interval<f64>>,
+    /// Predicted joules of the whole machine.
+    pub system: Option<Interval<f64>>,
     /// Seconds at the roofline.
     pub roofline: Option<f64>,
 }
@@ -84,6 +89,7 @@ struct Row {
     device: String,
     seconds: Option<f64>,
     joules: Option<f64>,
+    joules_wall: Option<f64>,
     batch: Option<u64>,
     dims: String,
     precision: String,
@@ -156,7 +162,7 @@ impl Counter<'_> {
         let positive = |value: f64| value.is_finite() && value > 0.0;
         let seconds =
             row.seconds.filter(|seconds| positive(*seconds)).ok_or("seconds are no number above 0")?;
-        if row.joules.is_some_and(|joules| !positive(joules)) {
+        if [row.joules, row.joules_wall].into_iter().flatten().any(|joules| !positive(joules)) {
             return Err("joules are no number above 0".to_owned());
         }
         let precision = match row.precision.as_str() {
@@ -174,7 +180,7 @@ impl Counter<'_> {
         let device = self.device(&row.device)?.into_owned();
         let key = Key { path: self.folder.join(&row.path), batch: row.batch, dims: row.dims };
         let cost = self.cost(&key)?;
-        let request = predict::Request { precision, runtime: Some(runtime), coefficients };
+        let request = predict::Request { precision, runtime: Some(runtime), coefficients, paper: None };
         let prediction = predict(cost, &device, &request).map_err(|why| why.to_string())?;
         let terms = match runtime {
             Runtime::Webgpu => None,
@@ -194,9 +200,11 @@ impl Counter<'_> {
             unit: prediction.unit,
             seconds,
             joules: row.joules,
+            joules_wall: row.joules_wall,
             terms,
             predicted: prediction.latency.map(|time| time.0),
             energy: prediction.energy.map(|energy| energy.map(|energy| energy.0)),
+            system: prediction.system_energy.map(|energy| energy.map(|energy| energy.0)),
             roofline: prediction.roofline.map(|time| time.0),
         })
     }

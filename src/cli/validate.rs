@@ -71,10 +71,12 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         Some(by) => held_back(&measured, by)?,
     };
     let energies: Vec<Pair> = measured.runs.iter().filter_map(energy).collect();
+    let systems: Vec<Pair> = measured.runs.iter().filter_map(system).collect();
     let mut rows = table("time", &times);
     // Coefficients of power are not fitted, and nothing of them is held back.
     if options.held_back.is_none() {
         rows.extend(table("energy", &energies));
+        rows.extend(table("energy at the wall", &systems));
     }
     let grid = Grid { columns: columns(), rows, foot: vec![] };
     let mut out = Output::open(global)?;
@@ -104,6 +106,10 @@ fn time(run: &Run) -> Pair<'_> {
 
 fn energy(run: &Run) -> Option<Pair<'_>> {
     Some(Pair { run, measured: run.joules?, predicted: run.energy?, roofline: None })
+}
+
+fn system(run: &Run) -> Option<Pair<'_>> {
+    Some(Pair { run, measured: run.joules_wall?, predicted: run.system?, roofline: None })
 }
 
 /// A set of coefficients for each runtime and unit.

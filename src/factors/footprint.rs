@@ -61,11 +61,23 @@ pub struct Embodied {
     pub years: f64,
 }
 
+/// What an energy is that of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// The whole machine, at the wall.
+    System,
+    /// The device alone.
+    Device,
+}
+
 /// What one run comes to.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Footprint {
-    /// E of the SCI: kilowatt hours, of the device times the PUE. Host and power supply are not in it.
+    /// E of the SCI: kilowatt hours, times the PUE.
     pub energy_kwh: f64,
+    /// What E is the energy of.
+    pub scope: Scope,
     /// Energy of the facility over that of its computers; null where none is given, and the device alone is counted.
     pub pue: Option<f64>,
     /// Where the PUE comes from.
@@ -113,7 +125,7 @@ impl Site {
 
     /// What a run of this energy and time of the device comes to.
     #[must_use]
-    pub fn footprint(&self, energy: Joules, latency: Seconds) -> Footprint {
+    pub fn footprint(&self, energy: Joules, scope: Scope, latency: Seconds) -> Footprint {
         let pue = self.pue.as_ref();
         let energy_kwh = energy.0 / KILOWATT_HOUR * pue.map_or(1.0, |pue| pue.value);
         let embodied_g =
@@ -136,6 +148,7 @@ impl Site {
         });
         Footprint {
             energy_kwh,
+            scope,
             pue: pue.map(|pue| pue.value),
             pue_source: pue.map(|pue| pue.source.clone()),
             carbon,
@@ -157,7 +170,7 @@ mod tests {
             // 8,766 g over a year of 8,766 hours: a gram an hour.
             embodied: Some(Embodied { kilograms: 8.766, years: 1.0 }),
         };
-        let found = site.footprint(Joules(3.6e6), Seconds(7200.0));
+        let found = site.footprint(Joules(3.6e6), Scope::Device, Seconds(7200.0));
         let carbon = found.carbon.unwrap();
         assert_eq!((found.energy_kwh, carbon.operational_g), (1.25, 500.0));
         assert!((carbon.embodied_g.unwrap() - 2.0).abs() < 1e-9);
@@ -169,11 +182,11 @@ mod tests {
     #[test]
     fn what_is_not_known_is_not_zero() {
         let known = Site { intensity: Some(Figure::given(400.0)), ..Site::default() };
-        let found = known.footprint(Joules(3.6e6), Seconds(1.0));
+        let found = known.footprint(Joules(3.6e6), Scope::Device, Seconds(1.0));
         let carbon = found.carbon.unwrap();
         assert_eq!((carbon.operational_g, carbon.embodied_g, carbon.sci_g), (400.0, None, None));
         assert_eq!((found.pue, found.money), (None, None));
         assert!(Site::default().is_empty() && !known.is_empty());
-        assert_eq!(Site::default().footprint(Joules(1.0), Seconds(1.0)).carbon, None);
+        assert_eq!(Site::default().footprint(Joules(1.0), Scope::Device, Seconds(1.0)).carbon, None);
     }
 }

@@ -6,7 +6,7 @@ mod table;
 
 use std::sync::LazyLock;
 
-pub use footprint::{Carbon, Embodied, Figure, Footprint, Money, Site};
+pub use footprint::{Carbon, Embodied, Figure, Footprint, Money, Scope, Site};
 
 use crate::device::{Source, Text};
 

@@ -13,7 +13,7 @@ use super::lowering::{Kernel, Lowered, lower};
 use super::precision::{self, Factors, Storage};
 use super::{
     Basis, Bound, ClassTime, Curves, Interval, LayerTime, PredictError, Prediction, Runtime, constants,
-    energy, roofline,
+    power, roofline,
 };
 use crate::cost::{LayerCost, ModelCost};
 use crate::device::curve::{Curve, CurveTime};
@@ -35,7 +35,7 @@ pub(super) fn predict(
         device.profile.as_deref().ok_or_else(|| PredictError::NoProfile { device: device.id.to_string() })?;
     let measured = Measured::of(device, profile, cost, asked)?;
     let lowered = lower(cost);
-    let total = measured.total(cost, &lowered)?;
+    let mut total = measured.total(cost, &lowered)?;
     let chosen = asked.unwrap_or_else(|| precision::of_model(cost));
     let runs_as = measured.precision;
     let contraction = device.peak(runs_as).ok_or_else(|| PredictError::NoPeak {
@@ -52,17 +52,16 @@ pub(super) fn predict(
         let moves = (!lowered.kernels.is_empty()).then_some(storage);
         roofline::of_layer(layer, contraction.rate.value, vector, measured.bandwidth, moves)
     };
-    let roofline = cost.layers.iter().zip(&lowered).map(floor).sum();
+    for (layer, floor) in total.run.layers.iter_mut().zip(cost.layers.iter().zip(&lowered).map(floor)) {
+        layer.roofline = floor;
+        layer.bound = layer.bound.on(contraction.unit);
+    }
+    let roofline = total.run.layers.iter().map(|layer| layer.roofline).sum();
     let mut notes = total.notes(profile, &lowered);
     let (energy, energy_basis) = match &profile.energy {
         Some(model) => {
-            let bytes = |(layer, lowered): (&LayerCost, &Lowered)| match lowered.kernels.as_slice() {
-                [] => 0,
-                _ => layer.bytes_moved(),
-            };
-            let bytes = cost.layers.iter().zip(&lowered).map(bytes).fold(0, u64::saturating_add);
-            let latency = total.run.latency;
-            let energy = energy::by_meter(model, latency, cost.totals.flops, bytes);
+            let moves = |at: usize| lowered.get(at).is_some_and(|layer| !layer.kernels.is_empty());
+            let energy = power::by_meter(model, &mut total.run, cost, moves);
             if total.started > 0 {
                 measured.positive("energy", energy.value.0)?;
             }
@@ -77,7 +76,7 @@ pub(super) fn predict(
             notes.extend(
                 device.board_power.as_ref().map(|power| format!("power: {}, {}", power.value, power.source)),
             );
-            (energy::of_run(&total.run, device)?, basis)
+            (power::of_run(&mut total.run, cost, device, contraction, asked, storage)?, basis)
         }
     };
     notes.extend(super::incomplete(cost));
@@ -87,6 +86,7 @@ pub(super) fn predict(
         ));
     }
     let limits = total.run.limits();
+    let system = power::of_system(device, energy, total.run.latency);
     Ok(Prediction {
         device: device.id.to_string(),
         runtime: Runtime::Webgpu,
@@ -99,9 +99,11 @@ pub(super) fn predict(
         latency: total.run.latency,
         roofline: Some(roofline),
         best: Some(total.best),
-        energy_reason: energy.is_none().then(|| energy::reason(device)),
+        energy_reason: energy.is_none().then(|| power::reason(device)),
         energy,
-        spec_energy: energy::by_spec(cost, device, contraction),
+        system_energy: system.ok(),
+        system_energy_reason: system.err().map(str::to_owned),
+        spec_energy: power::by_spec(cost, device, contraction),
         paper_energy: None,
         paper_energy_reason: Some(super::PAPER_REASON.to_owned()),
         footprint: None,
@@ -385,11 +387,11 @@ impl Part {
         } else if launch > self.compute.max(self.memory) {
             Bound::Launch
         } else if self.compute >= self.memory {
-            Bound::Compute
+            Bound::Matrix
         } else {
             Bound::Memory
         };
-        LayerTime { time, bound, kernel: self.class }
+        LayerTime { time, bound, roofline: Seconds::ZERO, energy: None, kernel: self.class }
     }
 }
 

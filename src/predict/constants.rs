@@ -1,8 +1,5 @@
 //! The constants of power and of intervals, each with its origin, and how far an estimate is to be trusted. What kernels
 //! take is in `framework/coefficients.toml`.
-//!
-//! Energy: of the GPU energy in IrEne's data 0.64 is predicted (median of 193 runs, 16 % inside the interval); that card
-//! drew 193 W, 1.3 times the board power of the card it is taken for.
 
 use serde::Serialize;
 
@@ -23,7 +20,7 @@ pub struct Assumption {
     pub origin: &'static str,
 }
 
-const FITTED_POWER: &str = "median of 1,858 runs on H100 and B200 (ML.ENERGY v3, 2026-02)";
+const FITTED_POWER: &str = "174 runs of dense language models on H100 and B200 (ML.ENERGY v3, 2026-02)";
 
 /// Measured over predicted time, 10th and 90th percentile, where nothing was fitted: a judgement. Of 18 runs on MI100 and
 /// MI210, which no fit saw, the median is 0.73, and all lie inside.
@@ -33,34 +30,42 @@ pub(super) const ASSUMED_SPREAD: (f64, f64) = (0.4, 2.5);
 /// start within 5 to 10 µs, and hosts differ.
 pub(super) const LAUNCH_SPREAD: (f64, f64) = (0.3, 2.0);
 
-/// Share of the board power while arithmetic binds: 1,020 runs that make images and video, the mean of the
-/// medians of H100 and B200. Predicting one GPU by the other's median errs by 10 % and 17 % (median).
+/// What a busy device draws, whatever it does.
+pub(super) const POWER_BASE: Assumption =
+    Assumption { name: "power while busy", value: 0.20, unit: "of the board power", origin: FITTED_POWER };
+
+/// What contractions add: this, times the share of the peak rate that they reach. Over 1 because useful FLOPs are a part
+/// of what a chip does for them: a language model at 0.3 of the peak is at the limit of its board.
 pub(super) const POWER_COMPUTE: Assumption = Assumption {
-    name: "power while computing",
-    value: 0.78,
-    unit: "of the board power",
+    name: "power of contractions",
+    value: 2.7,
+    unit: "of the board power, at the peak rate",
     origin: FITTED_POWER,
 };
 
-/// Share of the board power while memory binds: 838 runs that make tokens. One GPU by the other: 12 % and 19 %.
-pub(super) const POWER_MEMORY: Assumption = Assumption {
-    name: "power while moving memory",
-    value: 0.70,
-    unit: "of the board power",
-    origin: FITTED_POWER,
+/// What a byte to or from memory adds. The same on both generations of memory, where a share of the board power is not: of
+/// B200, fitted by H100, 9 % median error instead of 13 %, the other way round 7 % instead of 19 %.
+pub(super) const ENERGY_PER_BYTE: Assumption =
+    Assumption { name: "energy of traffic", value: 132.0, unit: "pJ a byte", origin: FITTED_POWER };
+
+/// What the board holds the draw at.
+pub(super) const POWER_LIMIT: Assumption =
+    Assumption { name: "limit of power", value: 0.97, unit: "of the board power", origin: FITTED_POWER };
+
+/// Measured over predicted power, 10th and 90th percentile over the same runs, each GPU by constants of the other.
+pub(super) const POWER_SPREAD: (f64, f64) = (0.81, 1.13);
+
+/// What a machine draws for each accelerator in it beside the accelerator's own power: processor, memory, fans, losses of the
+/// power supply.
+pub(super) const HOST_POWER: Assumption = Assumption {
+    name: "power of the host",
+    value: 120.0,
+    unit: "W an accelerator",
+    origin: "wall power of 8 machines of 1 to 8 GPUs, less 0.97 of their board power (MLPerf Inference v1.1 to v3.0)",
 };
 
-/// Share of the board power while kernels start: 0.36 of that of a busy GPU, as a model that is all launches
-/// draws beside BERT and GPT-2 on the same card.
-pub(super) const POWER_LAUNCH: Assumption = Assumption {
-    name: "power while starting kernels",
-    value: 0.27,
-    unit: "of the board power",
-    origin: "220 runs on one GTX 1070 (IrEne, 2021)",
-};
-
-/// Measured over predicted power, 10th and 90th percentile over the 1,858 runs, each GPU by the other's median.
-pub(super) const POWER_SPREAD: (f64, f64) = (0.64, 1.27);
+/// The least and the most of these machines, in watts: one server of 8 GPUs, one of 4.
+pub(super) const HOST_SPREAD: (f64, f64) = (40.0, 210.0);
 
 /// Time of the WebGPU runtime's kernels over that of ours of the same class, 10th and 90th percentile. A
 /// judgement: kernels of like shape have been seen to lie within a quarter of each other.
@@ -86,9 +91,12 @@ pub(super) fn basis(device: &Device, contraction: &Peak) -> Basis {
     if measured && similar { Basis::Spec } else { Basis::Assumed }
 }
 
+/// The constants of power.
+const POWER: [Assumption; 5] = [POWER_BASE, POWER_COMPUTE, ENERGY_PER_BYTE, POWER_LIMIT, HOST_POWER];
+
 /// The constants that an estimate by a profile rests on: those of power, where there is one.
 pub(super) fn used_by_webgpu(power: bool) -> Vec<Assumption> {
-    if power { vec![POWER_COMPUTE, POWER_MEMORY, POWER_LAUNCH] } else { vec![] }
+    if power { POWER.to_vec() } else { vec![] }
 }
 
 /// The constants that an estimate by a set of coefficients rests on.
@@ -99,5 +107,5 @@ pub(super) fn used(set: &'static Fitted) -> Vec<Assumption> {
         unit: if term == Term::Start { "µs a kernel" } else { "times the time at the full rate" },
         origin: &set.data,
     });
-    coefficients.chain([POWER_COMPUTE, POWER_MEMORY, POWER_LAUNCH]).collect()
+    coefficients.chain(POWER).collect()
 }

@@ -7,24 +7,27 @@
 
 mod calibrated;
 mod constants;
-mod energy;
 pub mod framework;
 pub mod lowering;
+pub mod paper;
+mod power;
 mod precision;
 mod rates;
 mod roofline;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use constants::Assumption;
+pub use paper::Paper;
 pub use roofline::{Attained, attained};
 
 use crate::cost::ModelCost;
 use crate::device::kernel::KernelClass;
 use crate::device::{ArithmeticUnit, Device, Precision};
-use crate::factors::{Footprint, Site};
+use crate::factors::{Footprint, Scope, Site};
 use crate::units::{Joules, Seconds};
 
 /// What an estimate is asked for.
@@ -37,6 +40,8 @@ pub struct Request {
     pub runtime: Option<Runtime>,
     /// What kernels of PyTorch take; `None` for the coefficients that ship.
     pub coefficients: Option<&'static [framework::Fitted]>,
+    /// What the method of the paper takes besides the count; `None` for no such estimate.
+    pub paper: Option<Paper>,
 }
 
 /// What runs a model.
@@ -55,7 +60,11 @@ impl Prediction {
     /// The same at a place: with what the energy comes to there.
     #[must_use]
     pub fn at(mut self, site: &Site) -> Self {
-        self.footprint = self.energy.map(|energy| site.footprint(energy.value, self.latency.value));
+        let (energy, scope) = match self.system_energy {
+            Some(system) => (Some(system), Scope::System),
+            None => (self.energy, Scope::Device),
+        };
+        self.footprint = energy.map(|energy| site.footprint(energy.value, scope, self.latency.value));
         self
     }
 }
@@ -123,6 +132,12 @@ pub struct Prediction {
     pub energy: Option<Interval<Joules>>,
     /// Why `energy` is not given.
     pub energy_reason: Option<String>,
+    /// The energy of the whole machine in the latency, at the wall: the board and its share of the host. `None` where that
+    /// cannot be told.
+    #[serde(rename = "system_energy_j")]
+    pub system_energy: Option<Interval<Joules>>,
+    /// Why `system_energy` is not given.
+    pub system_energy_reason: Option<String>,
     /// `2·macs` at the peak rate and the board power of the device: what the spec sheet alone promises, and
     /// no device reaches.
     #[serde(rename = "spec_energy_j")]
@@ -214,6 +229,12 @@ pub struct LayerTime {
     pub time: Seconds,
     /// What most of it goes into.
     pub bound: Bound,
+    /// What its arithmetic at the peak rate, or its traffic at the full bandwidth, takes at least.
+    #[serde(rename = "roofline_s")]
+    pub roofline: Seconds,
+    /// Its share of the energy: those of all layers add up to it. `None` where no power is known.
+    #[serde(rename = "energy_j")]
+    pub energy: Option<Joules>,
     /// The class of its longest kernel; `None` where kernels are not told apart, and without any.
     pub kernel: Option<KernelClass>,
 }
@@ -231,24 +252,37 @@ pub struct ClassTime {
 }
 
 /// What a layer waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bound {
     /// Nothing: it starts no kernel.
     Free,
-    /// Arithmetic.
-    Compute,
+    /// Contractions on matrix units.
+    Matrix,
+    /// Arithmetic on vector units.
+    Vector,
     /// Memory traffic.
     Memory,
     /// The starting of its kernels.
     Launch,
 }
 
+impl Bound {
+    /// The same of a device that does its contractions on these units.
+    fn on(self, unit: ArithmeticUnit) -> Self {
+        match (self, unit) {
+            (Self::Matrix, ArithmeticUnit::Vector) => Self::Vector,
+            _ => self,
+        }
+    }
+}
+
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Free => "free",
-            Self::Compute => "compute",
+            Self::Matrix => "matrix",
+            Self::Vector => "vector",
             Self::Memory => "memory",
             Self::Launch => "launch",
         })
@@ -325,8 +359,8 @@ fn names(precisions: &[Precision]) -> String {
 pub fn predict(cost: &ModelCost, device: &Device, request: &Request) -> Result<Prediction, PredictError> {
     let local = device.profile.is_some();
     let runtime = request.runtime.unwrap_or(if local { Runtime::Webgpu } else { Runtime::Eager });
-    match runtime {
-        Runtime::Webgpu => calibrated::predict(cost, device, request.precision),
+    let mut prediction = match runtime {
+        Runtime::Webgpu => calibrated::predict(cost, device, request.precision)?,
         Runtime::Eager | Runtime::Compiled if local => {
             let row = device.row.as_deref().ok_or_else(|| PredictError::NoRow {
                 device: device.id.to_string(),
@@ -335,10 +369,18 @@ pub fn predict(cost: &ModelCost, device: &Device, request: &Request) -> Result<P
             let mut prediction = by_spec(cost, row, request, runtime)?;
             prediction.device = device.id.to_string();
             prediction.notes.push(format!("at the maker's rates: the adapter is the catalogue's {}", row.id));
-            Ok(prediction)
+            prediction
         }
-        Runtime::Eager | Runtime::Compiled => by_spec(cost, device, request, runtime),
+        Runtime::Eager | Runtime::Compiled => by_spec(cost, device, request, runtime)?,
+    };
+    if let Some(paper) = &request.paper {
+        prediction.paper_energy = paper.energy(cost);
+        prediction.paper_energy_reason =
+            prediction.paper_energy.is_none().then(|| "the model has no multiply-accumulates".to_owned());
+        prediction.assumptions.extend(paper.assumptions());
+        prediction.notes.extend(paper.note());
     }
+    Ok(prediction)
 }
 
 /// The estimate for PyTorch, at the maker's rates.
@@ -357,9 +399,10 @@ fn by_spec(
         rates.basis = Basis::Assumed;
     }
     let storage = precision::Storage::of(cost, precision);
-    let run = framework::run(cost, device, &rates, precision, storage, set);
+    let mut run = framework::run(cost, device, &rates, precision, storage, set);
     let limits = run.limits();
-    let energy = energy::of_run(&run, device)?;
+    let energy = power::of_run(&mut run, cost, device, rates.contraction, precision, storage)?;
+    let system = power::of_system(device, energy, run.latency);
     Ok(Prediction {
         device: device.id.to_string(),
         runtime,
@@ -370,11 +413,13 @@ fn by_spec(
         curves: None,
         energy_basis: energy.is_some().then_some(rates.basis),
         latency: run.latency,
-        roofline: Some(roofline::of_layers(cost, device, &rates, precision, storage)),
+        roofline: Some(run.layers.iter().map(|layer| layer.roofline).sum()),
         best: None,
-        energy_reason: energy.is_none().then(|| energy::reason(device)),
+        energy_reason: energy.is_none().then(|| power::reason(device)),
         energy,
-        spec_energy: energy::by_spec(cost, device, rates.contraction),
+        system_energy: system.ok(),
+        system_energy_reason: system.err().map(str::to_owned),
+        spec_energy: power::by_spec(cost, device, rates.contraction),
         paper_energy: None,
         paper_energy_reason: Some(PAPER_REASON.to_owned()),
         footprint: None,
@@ -407,8 +452,7 @@ impl Run {
     }
 }
 
-const PAPER_REASON: &str =
-    "the paper's method needs the model's date, its domain and the attained share of the peak rate";
+const PAPER_REASON: &str = "the paper's method needs the model's domain and date";
 
 /// That the totals of a model are lower bounds, where they are.
 fn incomplete(cost: &ModelCost) -> Option<String> {

@@ -16,7 +16,7 @@ pub(super) fn of_layers(
     rates: &Rates,
     asked: Option<Precision>,
     storage: Storage,
-) -> Seconds {
+) -> Vec<Seconds> {
     let floor = |layer: &LayerCost| {
         let peak = match asked {
             Some(_) => rates.contraction,
@@ -24,7 +24,7 @@ pub(super) fn of_layers(
         };
         of_layer(layer, peak.rate.value, rates.vector, rates.bandwidth, Some(storage))
     };
-    cost.layers.iter().map(floor).sum()
+    cost.layers.iter().map(floor).collect()
 }
 
 /// The floor of one layer: contractions at `contraction`, every other operation at `vector`, where each counts

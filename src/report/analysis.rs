@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::Failure;
 use crate::device::kernel::KernelClass;
 use crate::factors::Footprint;
+use crate::predict::Bound;
 
 pub use fill::{confidence, of, opsets, warnings};
 
@@ -230,6 +231,14 @@ pub struct Layer<'a> {
     pub confidence: LayerConfidence,
     /// Its share of the latency on the first device of `estimates`, in seconds; null without an estimate.
     pub time_s: Option<f64>,
+    /// What its arithmetic at the peak rate, or its traffic at the full bandwidth, takes there at least, in seconds; null
+    /// without an estimate.
+    pub roofline_s: Option<f64>,
+    /// Its share of the energy there, in joules; null where no energy is known.
+    pub energy_j: Option<f64>,
+    /// What it waits for there: `matrix`, `vector`, `memory`, `launch`, or `free` for what starts no kernel; null without an
+    /// estimate.
+    pub bound: Option<Bound>,
     /// The class of its longest kernel there; null without kernels, and where they are not told apart.
     pub kernel: Option<KernelClass>,
 }
@@ -332,6 +341,11 @@ pub struct Estimate<'a> {
     pub energy_j: Option<Interval>,
     /// Why `energy_j` is null.
     pub energy_reason: Option<&'a str>,
+    /// What the whole machine draws in that time, in joules, at the wall: the device and its share of the host; null with a
+    /// reason.
+    pub system_energy_j: Option<Interval>,
+    /// Why `system_energy_j` is null.
+    pub system_energy_reason: Option<&'a str>,
     /// `2·macs / (peak rate / board power)`, in joules: what the spec sheet alone promises, and no device
     /// reaches. Null where the device states no rate.
     pub spec_energy_j: Option<f64>,

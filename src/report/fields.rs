@@ -9,6 +9,7 @@ use crate::graph::{TypedNode, ValueId};
 use crate::ops::Confidence;
 use crate::predict;
 use crate::tensor::Type;
+use crate::units::{Joules, Seconds};
 
 /// One figure of a row.
 #[derive(Debug)]
@@ -73,7 +74,9 @@ pub const FIELDS: &[Field] = &[
     field("flops_per_second", "attained", Fit::Number, |_, row| attained(row).map_or(Cell::Nothing, |point| Cell::Quantity(point.rate.0, "FLOP/s"))),
     field("time_s", "time", Fit::Number, |_, row| Cell::seconds(row.time)),
     field("share", "of time", Fit::Number, share),
+    field("of_roofline", "of roofline", Fit::Number, of_roofline),
     field("bound", "limit", Fit::Word, bound),
+    field("energy_j", "energy", Fit::Number, energy),
     field("onnx-tool", "onnx-tool", Fit::Number, |subject, row| as_peer(subject, row, Peer::OnnxTool)),
     field("fvcore", "fvcore", Fit::Number, |subject, row| as_peer(subject, row, Peer::Fvcore)),
     field("torch", "torch", Fit::Number, |subject, row| as_peer(subject, row, Peer::Torch)),
@@ -81,9 +84,13 @@ pub const FIELDS: &[Field] = &[
     field("ptflops", "ptflops", Fit::Number, |subject, row| as_peer(subject, row, Peer::Ptflops)),
 ];
 
-/// The field of that name. `time` is short for `time_s`; conventions are the fields that [`of_convention`] names.
+/// The field of that name. `time` and `energy` are short for `time_s` and `energy_j`; conventions are the fields that [`of_convention`] names.
 pub fn find(key: &str) -> Option<&'static Field> {
-    let key = if key == "time" { "time_s" } else { key };
+    let key = match key {
+        "time" => "time_s",
+        "energy" => "energy_j",
+        key => key,
+    };
     FIELDS.iter().find(|field| field.key == key)
 }
 
@@ -177,6 +184,24 @@ fn share<'a>(subject: &Subject<'a>, row: &Row<'a>) -> Cell<'a> {
         (Some(time), Some(whole)) if whole.0 > 0.0 => Cell::Share(time / whole),
         _ => Cell::Nothing,
     }
+}
+
+/// The least time that the layers of a row can take, at full rates, over the time they take.
+fn of_roofline<'a>(subject: &Subject<'a>, row: &Row<'a>) -> Cell<'a> {
+    let floor: Seconds = row.times(subject).map(|layer| layer.roofline).sum();
+    match row.time {
+        Some(time) if time > Seconds::ZERO => Cell::Share(floor / time),
+        _ => Cell::Nothing,
+    }
+}
+
+/// What the layers of a row take of the energy.
+fn energy<'a>(subject: &Subject<'a>, row: &Row<'a>) -> Cell<'a> {
+    if row.time.is_none() {
+        return Cell::Nothing;
+    }
+    let all: Option<Vec<Joules>> = row.times(subject).map(|layer| layer.energy).collect();
+    all.map_or(Cell::Unknown, |all| Cell::Quantity(all.into_iter().sum::<Joules>().0, "J"))
 }
 
 /// Where a row of layers stands under the roofline; nowhere without an estimate.

@@ -6,6 +6,7 @@ use super::Subject;
 use super::fields::Field;
 use crate::cost::{self, By, CostError, LayerCost};
 use crate::ops::Confidence;
+use crate::predict::LayerTime;
 use crate::units::Seconds;
 
 /// A layer, or layers summed.
@@ -81,6 +82,14 @@ pub fn select<'a>(subject: &Subject<'a>, selection: &Selection) -> Result<Rows<'
         cost: Cow::Owned(all_costs),
     };
     Ok(Rows { shown: rows, rest, total })
+}
+
+impl Row<'_> {
+    /// What its layers take on the first device.
+    pub fn times<'s>(&'s self, subject: &'s Subject) -> impl Iterator<Item = &'s LayerTime> {
+        let times = subject.predictions.first().map(|prediction| prediction.layers.as_slice());
+        self.members.iter().filter_map(move |layer| times?.get(*layer))
+    }
 }
 
 fn layers<'a>(subject: &Subject<'a>) -> Vec<Row<'a>> {

@@ -10,7 +10,7 @@ use super::text::{self, plural, visible, width};
 use super::{Devices, Subject, markdown, table};
 use crate::cost::{Convention, contraction, operator_name};
 use crate::device::Catalogue;
-use crate::factors::Footprint;
+use crate::factors::{Footprint, Scope};
 use crate::graph::Origin;
 use crate::onnx::Presence;
 use crate::predict::{Basis, Interval, Prediction};
@@ -427,6 +427,10 @@ pub fn device_facts(prediction: &Prediction) -> Vec<Fact> {
             facts.push(Fact::new("Energy", "not known", visible(&reason).into_owned()));
         }
     }
+    if let (Some(system), Some(basis)) = (&prediction.system_energy, energy_basis) {
+        let range = range(system, *basis);
+        facts.push(Fact::new("At the wall", format!("{at_least}{}", system.value), format!("{range}, with a share of the host")));
+    }
     if let Some(energy) = prediction.spec_energy {
         let remark = "2·MACs / (peak rate / board power); never reached";
         facts.push(Fact::new("Spec energy", energy.to_string(), remark));
@@ -450,9 +454,13 @@ pub fn device_facts(prediction: &Prediction) -> Vec<Fact> {
 /// Carbon and money of a run and of a million, with the factors beside.
 fn footprint_facts(footprint: &Footprint) -> Vec<Fact> {
     const MANY: f64 = 1e6;
+    let of = match footprint.scope {
+        Scope::System => "of the energy at the wall",
+        Scope::Device => "of the device alone",
+    };
     let around = match (footprint.pue, &footprint.pue_source) {
-        (Some(pue), Some(source)) => format!("PUE {} ({source})", text::plain(pue)),
-        _ => "the device alone".to_owned(),
+        (Some(pue), Some(source)) => format!("{of}, PUE {} ({source})", text::plain(pue)),
+        _ => of.to_owned(),
     };
     let mut facts = vec![];
     if let Some(carbon) = &footprint.carbon {

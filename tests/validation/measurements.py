@@ -7,7 +7,7 @@ ZOO is a folder with the graphs of the measured models, `timm/NAME-SIDE.onnx` an
 are left out. DATA holds the measurements, which are not part of this repository:
   timm_infer_dev.csv         images per second of timm's benchmark (huggingface/pytorch-image-models, aa4b585)
   neusight_e2e_fp32_dev.csv  time of FP32 transformers            (sitar-lab/NeuSight, 6945927)
-  irene_model_energy_dev.csv time and GPU energy of transformers  (StonyBrookNLP/irene, 3e013f1)
+  irene_model_energy_dev.csv time and energy of transformers      (StonyBrookNLP/irene, 3e013f1)
 """
 
 import csv
@@ -30,7 +30,7 @@ NEUSIGHT = {
 }
 # The data says only "device_1"; its memory clock fits this card.
 IRENE = {"device_1": "gtx-1070"}
-COLUMNS = ["path", "device", "batch", "dims", "precision", "runtime", "seconds", "joules", "family"]
+COLUMNS = ["path", "device", "batch", "dims", "precision", "runtime", "seconds", "joules", "joules_wall", "family"]
 
 
 def rows(folder, name):
@@ -75,6 +75,7 @@ def measurements(data):
                 "precision": "fp32",
                 "seconds": row["time_s"],
                 "joules": row["gpu_energy_j_software"],
+                "joules_wall": row["energy_j_wall"],
             }
 
 

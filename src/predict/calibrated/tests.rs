@@ -86,9 +86,9 @@ fn a_kernel_takes_its_curve_and_its_dispatch() {
     close(found.layers[0].time.0, PRODUCT + DISPATCH);
     close(found.layers[1].time.0, SUMS + DISPATCH);
     assert_eq!((found.basis, found.runtime), (Basis::Calibrated, Runtime::Webgpu));
-    assert_eq!((found.layers[0].bound, found.layers[0].kernel), (Bound::Compute, Some(KernelClass::Matmul)));
+    assert_eq!((found.layers[0].bound, found.layers[0].kernel), (Bound::Vector, Some(KernelClass::Matmul)));
     // At 500 GB/s its traffic would take a fifth: the rest is the kernel's own.
-    assert_eq!((found.layers[1].bound, found.layers[1].kernel), (Bound::Compute, Some(KernelClass::Reduce)));
+    assert_eq!((found.layers[1].bound, found.layers[1].kernel), (Bound::Vector, Some(KernelClass::Reduce)));
     let Limits { compute, memory, launch } = found.limits;
     close(compute + memory + launch, 1.0);
     close(launch, 2.0 * DISPATCH / found.latency.value.0);
@@ -266,7 +266,7 @@ fn a_class_without_a_curve_moves_its_bytes_and_a_contraction_is_refused() {
 
 #[test]
 fn kernels_run_in_sixteen_bits_only_where_they_were_measured_in_them() {
-    let request = Request { precision: Some(Precision::Fp16), runtime: None, coefficients: None };
+    let request = Request { precision: Some(Precision::Fp16), ..Request::default() };
     let cost = model(vec![product(1000)]);
     let found = predict(&cost, &device(measured()), &request).unwrap();
     assert_eq!((found.precision, found.runs_as), (Precision::Fp16, Precision::Fp32));
@@ -285,14 +285,14 @@ fn kernels_run_in_sixteen_bits_only_where_they_were_measured_in_them() {
 #[test]
 fn a_profile_is_heeded_for_webgpu_alone() {
     let cost = model(vec![product(1000)]);
-    let eager = Request { precision: None, runtime: Some(Runtime::Eager), coefficients: None };
+    let eager = Request { runtime: Some(Runtime::Eager), ..Request::default() };
     let found = predict(&cost, &device(measured()), &eager).unwrap();
     let row = Catalogue::builtin().find("rtx-3090").unwrap();
     let of_row = predict(&cost, row, &eager).unwrap();
     assert_eq!((found.device.as_str(), found.runtime, found.basis), ("local", Runtime::Eager, Basis::Spec));
     assert_eq!((found.latency, found.energy), (of_row.latency, of_row.energy));
 
-    let webgpu = Request { precision: None, runtime: Some(Runtime::Webgpu), coefficients: None };
+    let webgpu = Request { runtime: Some(Runtime::Webgpu), ..Request::default() };
     let error = predict(&cost, row, &webgpu).unwrap_err().to_string();
     assert_eq!(
         error,

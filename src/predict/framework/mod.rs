@@ -17,7 +17,7 @@ pub use term::Term;
 
 use super::precision::Storage;
 use super::rates::{Rates, own_peak};
-use super::{Basis, Bound, Interval, LayerTime, PredictError, Run, Runtime, constants};
+use super::{Basis, Bound, Interval, LayerTime, PredictError, Run, Runtime, constants, roofline};
 use crate::cost::{LayerCost, ModelCost};
 use crate::device::{ArithmeticUnit, Device, DeviceKind, Precision};
 use crate::units::Seconds;
@@ -145,6 +145,8 @@ pub(super) fn run(
     // Of starting, what the device waits for is the time of the run: the rest passes while kernels run.
     let waits = if all.starts > 0.0 { (all.starts - kernels).max(0.0) / all.starts } else { 0.0 };
     let spread = if rates.basis == Basis::Assumed { constants::ASSUMED_SPREAD } else { set.spread.into() };
+    let unit = rates.contraction.unit;
+    let layers = shares.into_iter().zip(roofline::of_layers(cost, device, rates, asked, storage));
     let end = |kernel: f64, start: f64| Seconds((kernels * kernel).max(all.starts * start));
     Run {
         latency: Interval {
@@ -155,7 +157,7 @@ pub(super) fn run(
         compute: Seconds(all.compute),
         memory: Seconds(all.memory),
         launch: Seconds(all.starts * waits),
-        layers: shares.into_iter().map(|share| share.layer(waits)).collect(),
+        layers: layers.map(|(share, roofline)| share.layer(waits, unit, roofline)).collect(),
     }
 }
 
@@ -191,7 +193,7 @@ impl Parts {
         for (term, seconds) in Term::ALL.into_iter().zip(sums) {
             let part = seconds * coefficients.of(term);
             match term.bound() {
-                Bound::Compute => parts.compute += part,
+                Bound::Matrix | Bound::Vector => parts.compute += part,
                 Bound::Memory | Bound::Free => parts.memory += part,
                 Bound::Launch => parts.starts += part,
             }
@@ -206,7 +208,7 @@ impl Parts {
     }
 
     /// The time of a layer, if the device waits for this share of the starts.
-    fn layer(self, waits: f64) -> LayerTime {
+    fn layer(self, waits: f64, unit: ArithmeticUnit, roofline: Seconds) -> LayerTime {
         let Self { compute, memory, starts } = self;
         let launch = starts * waits;
         let time = compute + memory + launch;
@@ -215,10 +217,10 @@ impl Parts {
         } else if launch > compute && launch > memory {
             Bound::Launch
         } else if compute >= memory {
-            Bound::Compute
+            Bound::Matrix.on(unit)
         } else {
             Bound::Memory
         };
-        LayerTime { time: Seconds(time), bound, kernel: None }
+        LayerTime { time: Seconds(time), bound, roofline, energy: None, kernel: None }
     }
 }

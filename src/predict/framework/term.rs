@@ -102,16 +102,12 @@ impl Term {
         }
     }
 
-    /// What a kernel waits for in it.
+    /// What a kernel waits for in it, if contractions run on matrix units.
     #[must_use]
     pub fn bound(self) -> Bound {
         match self {
-            Self::Conv
-            | Self::Product
-            | Self::Grouped
-            | Self::LargeDepthwise
-            | Self::Padding
-            | Self::LowPower => Bound::Compute,
+            Self::Conv | Self::Product | Self::Grouped | Self::Padding | Self::LowPower => Bound::Matrix,
+            Self::LargeDepthwise => Bound::Vector,
             Self::Start => Bound::Launch,
             _ => Bound::Memory,
         }

@@ -15,6 +15,7 @@ use crate::ops::{Confidence, Counts};
 use crate::predict;
 use crate::report::Subject;
 use crate::tensor::{Dim, ElementType, Type};
+use crate::units::Joules;
 
 /// The analysis of a model.
 pub fn of<'a>(subject: &Subject<'a>) -> Analysis<'a> {
@@ -116,6 +117,9 @@ fn layer<'a>(subject: &Subject<'a>, index: usize, node: &'a TypedNode<'a>, cost:
         figures: figures(cost),
         confidence: cost.counts.confidence.into(),
         time_s: time.map(|layer| layer.time.0),
+        roofline_s: time.map(|layer| layer.roofline.0),
+        energy_j: time.and_then(|layer| layer.energy).map(|energy| energy.0),
+        bound: time.map(|layer| layer.bound),
         kernel: time.and_then(|layer| layer.kernel),
     }
 }
@@ -179,6 +183,10 @@ fn dead<'a>(subject: &Subject<'a>, id: ValueId) -> DeadInitializer<'a> {
     DeadInitializer { tensor: tensor(subject, Some(id)), bytes }
 }
 
+fn joules(energy: predict::Interval<Joules>) -> Interval {
+    Interval { value: energy.value.0, low: energy.low.0, high: energy.high.0 }
+}
+
 fn estimate(prediction: &predict::Prediction) -> Estimate<'_> {
     let predict::Prediction { latency, limits, .. } = prediction;
     let footprint = prediction.footprint.as_ref();
@@ -195,12 +203,10 @@ fn estimate(prediction: &predict::Prediction) -> Estimate<'_> {
         latency_s: Interval { value: latency.value.0, low: latency.low.0, high: latency.high.0 },
         roofline_s: prediction.roofline.map(|time| time.0),
         best_s: prediction.best.map(|time| time.0),
-        energy_j: prediction.energy.map(|energy| Interval {
-            value: energy.value.0,
-            low: energy.low.0,
-            high: energy.high.0,
-        }),
+        energy_j: prediction.energy.map(joules),
         energy_reason: prediction.energy_reason.as_deref(),
+        system_energy_j: prediction.system_energy.map(joules),
+        system_energy_reason: prediction.system_energy_reason.as_deref(),
         spec_energy_j: prediction.spec_energy.map(|energy| energy.0),
         paper_energy_j: prediction.paper_energy.map(|energy| energy.0),
         paper_energy_reason: prediction.paper_energy_reason.as_deref(),
