@@ -20,8 +20,7 @@ fn mixed() -> ModelCost {
 
 fn on_a100(precision: Option<Precision>) -> Prediction {
     let device = Catalogue::builtin().find("a100").expect("the catalogue has an A100");
-    predict(&mixed(), device, &Request { precision, ..Request::default() })
-        .expect("the A100 has all rates")
+    predict(&mixed(), device, &Request { precision, ..Request::default() }).expect("the A100 has all rates")
 }
 
 #[test]

@@ -149,6 +149,9 @@ fn figures(device: &Device) -> Vec<[String; 3]> {
     if let Some(memory) = &device.memory_capacity {
         rows.push(["memory".to_owned(), bytes(memory.value), memory.source.to_string()]);
     }
+    if let Some(link) = &device.link {
+        rows.push(["link to another".to_owned(), link.value.to_string(), link.source.to_string()]);
+    }
     if let Some(l2) = &device.l2 {
         rows.push(["level 2 cache".to_owned(), bytes(l2.value), l2.source.to_string()]);
     }

@@ -46,6 +46,8 @@ enum RuntimeName {
     Eager,
     /// PyTorch, compiled and fused
     Compiled,
+    /// A graph engine
+    Engine,
 }
 
 impl Estimates {
@@ -63,7 +65,13 @@ impl Estimates {
     /// A [`Refusal`] for a file that holds no coefficients.
     pub fn request(&self) -> Result<Request, Refusal> {
         let coefficients = self.coefficients.as_deref().map(measured::coefficients).transpose()?;
-        Ok(Request { precision: self.precision, runtime: self.runtime.map(Runtime::from), coefficients, paper: self.paper })
+        Ok(Request {
+            precision: self.precision,
+            runtime: self.runtime.map(Runtime::from),
+            coefficients,
+            paper: self.paper,
+            share_among: None,
+        })
     }
 }
 
@@ -73,6 +81,7 @@ impl From<RuntimeName> for Runtime {
             RuntimeName::Webgpu => Self::Webgpu,
             RuntimeName::Eager => Self::Eager,
             RuntimeName::Compiled => Self::Compiled,
+            RuntimeName::Engine => Self::Engine,
         }
     }
 }

@@ -254,9 +254,19 @@ fn row(sizes: &[u64], sample: &Sample) -> Vec<Cell<'static>> {
 
 /// `batch=1,2,4..256`: a list, in which `a..b` doubles from a to b.
 fn sweep(text: &str) -> Result<(String, Vec<u64>), String> {
-    let (name, list) = text.rsplit_once('=').ok_or("a name and sizes are needed, as batch=1,2,4..256")?;
+    let (name, sizes) = text.rsplit_once('=').ok_or("a name and sizes are needed, as batch=1,2,4..256")?;
+    let sizes = list(sizes)?;
+    if name.is_empty() {
+        Err("a name is needed, as batch=1,2,4..256".to_owned())
+    } else {
+        Ok((name.to_owned(), sizes))
+    }
+}
+
+/// `1,2,4..256`: a list, in which `a..b` doubles from a to b.
+pub fn list(text: &str) -> Result<Vec<u64>, String> {
     let mut sizes = vec![];
-    for part in list.split(',') {
+    for part in text.split(',') {
         let size = |text: &str| text.trim().parse::<u64>().map_err(|_| format!("\"{text}\" is no size"));
         let Some((from, to)) = part.split_once("..") else {
             sizes.push(size(part)?);
@@ -271,11 +281,7 @@ fn sweep(text: &str) -> Result<(String, Vec<u64>), String> {
             next = next.saturating_mul(2).max(next.saturating_add(1));
         }
     }
-    if name.is_empty() {
-        Err("a name is needed, as batch=1,2,4..256".to_owned())
-    } else {
-        Ok((name.to_owned(), sizes))
-    }
+    Ok(sizes)
 }
 
 #[cfg(test)]

@@ -174,13 +174,21 @@ impl Counter<'_> {
         let runtime = match row.runtime.as_str() {
             "" | "eager" => Runtime::Eager,
             "compiled" => Runtime::Compiled,
+            "engine" => Runtime::Engine,
             "webgpu" => Runtime::Webgpu,
-            other => return Err(format!("\"{other}\" is no runtime: eager, compiled and webgpu are")),
+            other => {
+                return Err(format!("\"{other}\" is no runtime: eager, compiled, engine and webgpu are"));
+            }
         };
         let device = self.device(&row.device)?.into_owned();
         let key = Key { path: self.folder.join(&row.path), batch: row.batch, dims: row.dims };
         let cost = self.cost(&key)?;
-        let request = predict::Request { precision, runtime: Some(runtime), coefficients, paper: None };
+        let request = predict::Request {
+            precision,
+            runtime: Some(runtime),
+            coefficients,
+            ..predict::Request::default()
+        };
         let prediction = predict(cost, &device, &request).map_err(|why| why.to_string())?;
         let terms = match runtime {
             Runtime::Webgpu => None,

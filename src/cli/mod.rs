@@ -14,6 +14,7 @@ mod fit;
 mod generate;
 mod interrupt;
 mod law;
+mod llm;
 mod measured;
 mod merge;
 mod ops;
@@ -87,6 +88,8 @@ enum Command {
     Fit(fit::Options),
     /// Find what a model costs as a polynomial of its open dimensions
     Law(law::Options),
+    /// Estimate what a language model takes to serve: its prompt, and each token after it
+    Llm(llm::Options),
     /// List every operator, and what is known of it
     Ops(ops::Options),
     /// Join the shards of a scored zoo, and verify that none is missing
@@ -302,6 +305,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
         Some(Command::Explain(options)) => explain::run(&options, global),
         Some(Command::Factors(options)) => factors::run(&options, global),
         Some(Command::Fit(options)) => fit::run(&options, global),
+        Some(Command::Llm(options)) => llm::run(&options, global),
         Some(Command::Law(options)) => law::run(&options, global),
         Some(Command::Ops(options)) => ops::run(&options, global),
         Some(Command::Report(options)) => report::run(&options, global),

@@ -10,15 +10,23 @@ use crate::onnx;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Shapes")]
 pub struct Shapes {
+    /// Set the batch dimension, whatever it is called
+    #[arg(long, value_name = "N")]
+    batch: Option<u64>,
+    #[command(flatten)]
+    others: Others,
+}
+
+/// What the user says of all open dimensions but the batch.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Shapes")]
+pub struct Others {
     /// Set an open dimension by its name in the model
     #[arg(long = "dim", value_name = "NAME=V", value_parser = dimension)]
     dims: Vec<(String, u64)>,
     /// Set the whole shape of an input, fixed dimensions too; `NAME=scalar` for rank 0
     #[arg(long = "input", value_name = "NAME=1x3x224x224", value_parser = shape)]
     inputs: Vec<(String, Vec<u64>)>,
-    /// Set the batch dimension, whatever it is called
-    #[arg(long, value_name = "N")]
-    batch: Option<u64>,
     /// Say how often the bodies of loops run where the model does not: all of them, or that of one node
     #[arg(long = "trips", value_name = "[NODE=]N", value_parser = trips)]
     trips: Vec<(Option<String>, u64)>,
@@ -35,12 +43,20 @@ pub struct Shapes {
 impl Shapes {
     /// What inference is asked for.
     pub fn request(&self) -> Request {
+        Request { batch: self.batch, ..self.others.request() }
+    }
+}
+
+impl Others {
+    /// What inference is asked for, at no batch of the user's.
+    pub fn request(&self) -> Request {
         Request {
             dims: self.dims.clone(),
             inputs: self.inputs.clone(),
-            batch: self.batch,
+            batch: None,
             trips: self.trips.clone(),
             branches: self.branches.clone(),
+            tokens: None,
             values: self.values.clone(),
         }
     }

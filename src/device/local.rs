@@ -91,6 +91,7 @@ pub fn local(
         compute_units: row.and_then(|row| row.compute_units.clone()),
         memory_capacity: row.and_then(|row| row.memory_capacity.clone()),
         l2: row.and_then(|row| row.l2.clone()),
+        link: row.and_then(|row| row.link.clone()),
         memory_bandwidth: Sourced { value: bandwidth, source: measured("") },
         board_power: power,
         board_power_reason: reason,

@@ -63,6 +63,9 @@ pub struct Device {
     /// Peak rate of its main memory.
     #[serde(rename = "memory_bandwidth_bytes_per_second")]
     pub memory_bandwidth: Sourced<BytesPerSecond>,
+    /// Peak rate at which it sends to other devices of its kind in the same machine, in one direction.
+    #[serde(rename = "link_bytes_per_second", skip_serializing_if = "Option::is_none")]
+    pub link: Option<Sourced<BytesPerSecond>>,
     /// The power its maker rates it at: TDP, TGP or board power, for one GPU where a board carries several.
     /// `None` only for a device that the catalogue lacks.
     #[serde(rename = "board_power_w")]

@@ -104,6 +104,7 @@ struct Row<'a> {
     memory_gib: Option<&'a str>,
     l2_kib: Option<&'a str>,
     bandwidth_gb_s: &'a str,
+    link_gb_s: Option<&'a str>,
     board_power_w: &'a str,
     power_term: Option<&'a str>,
     idle_power_w: Option<&'a str>,
@@ -128,6 +129,7 @@ impl Reader<'_> {
         let kibibytes = |entry| self.figure(row.id, entry, |kib: u32| u64::from(kib) << 10);
         let watts = |entry| self.figure(row.id, entry, Watts);
         let dollars = |entry| self.figure(row.id, entry, UsDollars);
+        let giga = |entry| self.figure(row.id, entry, |giga: f64| BytesPerSecond(giga * 1e9));
         let tera = |entry| self.figure(row.id, entry, |tera: f64| FlopsPerSecond(tera * 1e12));
 
         Ok(Device {
@@ -142,8 +144,8 @@ impl Reader<'_> {
             compute_units: row.units.map(units).transpose()?,
             memory_capacity: row.memory_gib.map(gibibytes).transpose()?,
             l2: row.l2_kib.map(kibibytes).transpose()?,
-            memory_bandwidth: self
-                .figure(row.id, row.bandwidth_gb_s, |giga: f64| BytesPerSecond(giga * 1e9))?,
+            memory_bandwidth: giga(row.bandwidth_gb_s)?,
+            link: row.link_gb_s.map(giga).transpose()?,
             board_power: Some(watts(row.board_power_w)?),
             board_power_reason: None,
             power_term: row.power_term.map(Text::from),
@@ -218,6 +220,7 @@ mod tests {
         figures.extend(device.idle_power.iter().map(|power| (power.value.0, &power.source)));
         figures.extend(device.memory_capacity.iter().map(|bytes| (bytes.value as f64, &bytes.source)));
         figures.extend(device.l2.iter().map(|bytes| (bytes.value as f64, &bytes.source)));
+        figures.extend(device.link.iter().map(|rate| (rate.value.0, &rate.source)));
         figures.extend(device.compute_units.iter().map(|units| (f64::from(units.value), &units.source)));
         figures.extend(device.launch_price.iter().map(|price| (price.value.0, &price.source)));
         figures.extend(device.fp16_accumulate.iter().map(|rate| (rate.value.0, &rate.source)));
@@ -269,6 +272,13 @@ mod tests {
             }
             if let (Some(l2), Some(memory)) = (&device.l2, &device.memory_capacity) {
                 assert!(l2.value < memory.value, "{id}: cache {} of {}", l2.value, memory.value);
+            }
+            // No device sends to its neighbours as fast as it reads its own memory.
+            if let Some(link) = &device.link {
+                assert!(
+                    (20e9..device.memory_bandwidth.value.0 / 2.0).contains(&link.value.0),
+                    "{id}: {link:?}"
+                );
             }
             if let Some(term) = &device.power_term {
                 assert!(POWER_TERMS.contains(&term.as_ref()), "{id}: {term}");

@@ -24,14 +24,29 @@ pub struct Request {
     pub trips: Vec<(Option<String>, u64)>,
     /// Whether the condition of an If holds where the model does not say: of the node with that name, or of every one.
     pub branches: Vec<(Option<String>, bool)>,
+    /// Tokens of a decoder, whatever its dimensions are called.
+    pub tokens: Option<Tokens>,
     /// Elements of inputs that decide shapes or turns, in row-major order, as people write them: numbers, `true`, `false`.
     pub values: Vec<(String, Vec<String>)>,
+}
+
+/// Tokens that one run of a decoder handles, of each sequence of the batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tokens {
+    /// Those it reads.
+    pub current: u64,
+    /// Those whose keys and values are in its cache.
+    pub past: u64,
 }
 
 impl Request {
     /// Whether the user fixes a shape: a node that contradicts one is an error then.
     pub(super) fn fixes_shapes(&self) -> bool {
-        !self.dims.is_empty() || !self.inputs.is_empty() || self.batch.is_some() || !self.values.is_empty()
+        !self.dims.is_empty()
+            || !self.inputs.is_empty()
+            || self.batch.is_some()
+            || self.tokens.is_some()
+            || !self.values.is_empty()
     }
 }
 
@@ -110,6 +125,9 @@ const ROLES: &[(&str, Role)] = &[
     ("bs", Role::Batch),
 ];
 
+/// A cache holds a vector for each token of each sequence.
+const LEAST_RANK_OF_CACHE: usize = 3;
+
 /// One dimension of one input.
 struct Slot {
     input: usize,
@@ -126,6 +144,8 @@ pub(super) struct Bound {
     pub inputs: Vec<Type>,
     /// The elements of those that the user gives.
     pub elements: Vec<Option<Elements>>,
+    /// Those that hold keys and values of earlier tokens.
+    pub caches: BTreeSet<usize>,
     /// Every dimension with its origin.
     pub bindings: Vec<Binding>,
     /// The named dimensions.
@@ -150,6 +170,9 @@ pub(super) fn bind(graph: &GraphProto, request: &Request) -> Result<Bound, Graph
     }
     if let Some(batch) = request.batch {
         binder.batch(batch)?;
+    }
+    if let Some(tokens) = request.tokens {
+        binder.tokens(tokens)?;
     }
     let mut bound = binder.finish();
     for (name, words) in &request.values {
@@ -345,6 +368,43 @@ impl<'m> Binder<'m> {
         if found { Ok(()) } else { Err(GraphError::NoBatch) }
     }
 
+    /// Sets the tokens of a decoder: every open dimension that counts those of a run, those in the cache, or both.
+    ///
+    /// A model that fixes how many one run reads, or has no cache, takes those sizes alone.
+    fn tokens(&mut self, tokens: Tokens) -> Result<(), GraphError> {
+        let Tokens { current, past } = tokens;
+        let total = current.checked_add(past).ok_or(GraphError::NoTokens { what: "all" })?;
+        let roles = self.roles();
+        let cached = roles.contains(&Role::Past);
+        let mut read = false;
+        let mut named = vec![];
+        for (slot, role) in self.slots.iter_mut().zip(roles) {
+            let value = match role {
+                Role::Sequence => current,
+                Role::Past => past,
+                Role::Total => total,
+                _ => continue,
+            };
+            read |= role == Role::Sequence && (slot.fixed.is_none() || slot.fixed == Some(current));
+            match &slot.symbol {
+                // A sum follows from its terms.
+                Some(symbol) if symbol.contains('+') => {}
+                Some(symbol) => named.push((symbol.clone(), value)),
+                None if slot.fixed.is_none() => slot.given = Some(value),
+                None => {}
+            }
+        }
+        if past > 0 && !cached {
+            return Err(GraphError::NoTokens { what: "past" });
+        }
+        if current != 1 && !read {
+            return Err(GraphError::NoTokens { what: "current" });
+        }
+        named.sort();
+        named.dedup();
+        named.into_iter().try_for_each(|(symbol, value)| self.set_symbol(&symbol, value))
+    }
+
     /// The role of each slot: by its name, else by its input's name and its position.
     fn roles(&self) -> Vec<Role> {
         let past = self.has_past();
@@ -471,7 +531,10 @@ impl<'m> Binder<'m> {
                 *dim = Dim::Exact(value);
             }
         }
+        let caches = self.slots.iter().zip(&roles);
+        let caches = caches.filter(|(slot, role)| **role == Role::Past && slot.rank >= LEAST_RANK_OF_CACHE);
         Bound {
+            caches: caches.map(|(slot, _)| slot.input).collect(),
             elements: vec![None; types.len()],
             inputs: types,
             bindings,

@@ -59,6 +59,12 @@ pub enum GraphError {
     /// `--batch` on a model whose inputs have no batch dimension.
     #[error("no input has a batch dimension")]
     NoBatch,
+    /// A decoder's tokens on a model that does not take them.
+    #[error("no input has an open dimension of {what} tokens")]
+    NoTokens {
+        /// Which: `past`, `current`, or `all` of them are too many.
+        what: &'static str,
+    },
     /// Bodies and functions expand to too many nodes.
     #[error("bodies and functions expand to more than {limit} nodes")]
     TooManyNodes {
@@ -85,6 +91,7 @@ impl GraphError {
             Self::Contradiction { .. } => "contradiction",
             Self::Value { .. } => "value-mismatch",
             Self::NoBatch => "no-batch",
+            Self::NoTokens { .. } => "no-tokens",
             Self::TooManyNodes { .. } => "too-many-nodes",
             Self::TooDeep { .. } => "too-deep",
         }
@@ -108,6 +115,8 @@ impl GraphError {
             Self::Contradiction { .. } => "a name has one size in the whole model",
             Self::Value { .. } => "give each element once: --value NAME=4, or --value NAME=1,3,224,224",
             Self::NoBatch => "set the dimensions that you mean with --dim or --input",
+            Self::NoTokens { what: "past" } => "export the decoder with a cache of keys and values as inputs",
+            Self::NoTokens { .. } => "export the decoder with an open number of tokens",
             Self::TooManyNodes { .. } | Self::TooDeep { .. } => {
                 "inline the functions of the model, or export it again"
             }

@@ -76,10 +76,14 @@ pub fn infer<'m>(model: &'m ModelProto, request: &Request) -> Result<TypedGraph<
         trips: Trips::Exact,
         depth: 0,
     };
-    for ((ty, elements), info) in bound.inputs.into_iter().zip(bound.elements).zip(inputs_of(main)) {
+    let given = bound.inputs.into_iter().zip(bound.elements).zip(inputs_of(main)).enumerate();
+    for (at, ((ty, elements), info)) in given {
         let id = walker.add(Value { name: &info.name, ty, elements, source: Source::Input, constant: false });
         root.insert(&info.name, id);
         walker.graph.inputs.push(id);
+        if bound.caches.contains(&at) {
+            walker.graph.caches.push(id);
+        }
     }
     let outputs = walker.walk_graph(main, &mut root)?;
     for (info, _) in main.output.iter().zip(&outputs).filter(|(_, id)| id.is_none()) {

@@ -17,7 +17,7 @@ mod order;
 mod scope;
 mod values;
 
-pub use bind::{Binding, Origin, Request};
+pub use bind::{Binding, Origin, Request, Tokens};
 pub use error::GraphError;
 pub use infer::infer;
 
@@ -40,6 +40,8 @@ pub struct TypedGraph<'m> {
     pub nodes: Vec<TypedNode<'m>>,
     /// Inputs of the main graph, those that only give an initializer its default left out.
     pub inputs: Vec<ValueId>,
+    /// Of these, the tensors that hold keys and values of earlier tokens.
+    pub caches: Vec<ValueId>,
     /// Outputs of the main graph.
     pub outputs: Vec<ValueId>,
     /// Branches of which only one runs, and which one is not known.

@@ -76,7 +76,7 @@ pub(super) fn predict(
             notes.extend(
                 device.board_power.as_ref().map(|power| format!("power: {}, {}", power.value, power.source)),
             );
-            (power::of_run(&mut total.run, cost, device, contraction, asked, storage)?, basis)
+            (power::of_run(&mut total.run, cost, device, contraction, asked, storage, 1.0)?, basis)
         }
     };
     notes.extend(super::incomplete(cost));
@@ -110,7 +110,7 @@ pub(super) fn predict(
         limits,
         layers: total.run.layers,
         kernels: total.classes,
-        fits_memory: super::fits_memory(cost, device, storage),
+        fits_memory: super::fits_memory(cost, device, storage, 1.0),
         complete: cost.totals.complete,
         assumptions: constants::used_by_webgpu(profile.energy.is_none() && device.board_power.is_some()),
         notes,

@@ -14,8 +14,10 @@ mod power;
 mod precision;
 mod rates;
 mod roofline;
+pub mod serving;
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,9 @@ pub struct Request {
     pub runtime: Option<Runtime>,
     /// What kernels of PyTorch take; `None` for the coefficients that ship.
     pub coefficients: Option<&'static [framework::Fitted]>,
+    /// How many equal devices share the work of each contraction (tensor parallelism); `None` for one. All figures are then
+    /// those of each device, and what they exchange is not in them.
+    pub share_among: Option<NonZeroU32>,
     /// What the method of the paper takes besides the count; `None` for no such estimate.
     pub paper: Option<Paper>,
 }
@@ -54,6 +59,8 @@ pub enum Runtime {
     Eager,
     /// PyTorch, compiled: what is element-wise is fused into few kernels.
     Compiled,
+    /// A graph engine, as TensorRT or vLLM: kernels as compiled, started together, caches of keys and values in place.
+    Engine,
 }
 
 impl Prediction {
@@ -77,6 +84,7 @@ impl Runtime {
             Self::Webgpu => "webgpu",
             Self::Eager => "eager",
             Self::Compiled => "compiled",
+            Self::Engine => "engine",
         }
     }
 }
@@ -361,7 +369,7 @@ pub fn predict(cost: &ModelCost, device: &Device, request: &Request) -> Result<P
     let runtime = request.runtime.unwrap_or(if local { Runtime::Webgpu } else { Runtime::Eager });
     let mut prediction = match runtime {
         Runtime::Webgpu => calibrated::predict(cost, device, request.precision)?,
-        Runtime::Eager | Runtime::Compiled if local => {
+        Runtime::Eager | Runtime::Compiled | Runtime::Engine if local => {
             let row = device.row.as_deref().ok_or_else(|| PredictError::NoRow {
                 device: device.id.to_string(),
                 name: device.name.to_string(),
@@ -371,7 +379,7 @@ pub fn predict(cost: &ModelCost, device: &Device, request: &Request) -> Result<P
             prediction.notes.push(format!("at the maker's rates: the adapter is the catalogue's {}", row.id));
             prediction
         }
-        Runtime::Eager | Runtime::Compiled => by_spec(cost, device, request, runtime)?,
+        Runtime::Eager | Runtime::Compiled | Runtime::Engine => by_spec(cost, device, request, runtime)?,
     };
     if let Some(paper) = &request.paper {
         prediction.paper_energy = paper.energy(cost);
@@ -399,9 +407,10 @@ fn by_spec(
         rates.basis = Basis::Assumed;
     }
     let storage = precision::Storage::of(cost, precision);
-    let mut run = framework::run(cost, device, &rates, precision, storage, set);
+    let sharing = f64::from(request.share_among.map_or(1, NonZeroU32::get));
+    let mut run = framework::run(cost, device, &rates, precision, storage, set, sharing);
     let limits = run.limits();
-    let energy = power::of_run(&mut run, cost, device, rates.contraction, precision, storage)?;
+    let energy = power::of_run(&mut run, cost, device, rates.contraction, precision, storage, sharing)?;
     let system = power::of_system(device, energy, run.latency);
     Ok(Prediction {
         device: device.id.to_string(),
@@ -426,7 +435,7 @@ fn by_spec(
         limits,
         layers: run.layers,
         kernels: vec![],
-        fits_memory: fits_memory(cost, device, storage),
+        fits_memory: fits_memory(cost, device, storage, sharing),
         complete: cost.totals.complete,
         assumptions: constants::used(set),
         notes: notes(cost, chosen, &rates, runtime),
@@ -462,8 +471,8 @@ fn incomplete(cost: &ModelCost) -> Option<String> {
 }
 
 /// Parameters and the most activations that live at once, against the memory of the device.
-fn fits_memory(cost: &ModelCost, device: &Device, storage: precision::Storage) -> Option<bool> {
-    let capacity = device.memory_capacity.as_ref()?.value as f64;
+fn fits_memory(cost: &ModelCost, device: &Device, storage: precision::Storage, sharing: f64) -> Option<bool> {
+    let capacity = device.memory_capacity.as_ref()?.value as f64 * sharing;
     let params = storage.weights(cost.totals.params.bytes);
     if params > capacity {
         return Some(false);
@@ -474,6 +483,7 @@ fn fits_memory(cost: &ModelCost, device: &Device, storage: precision::Storage) -
 fn notes(cost: &ModelCost, chosen: Precision, rates: &rates::Rates, runtime: Runtime) -> Vec<String> {
     let mut notes = vec![match runtime {
         Runtime::Compiled => "compiled and fused, as torch.compile does".to_owned(),
+        Runtime::Engine => "by a graph engine: kernels as compiled, started together".to_owned(),
         _ => "operator by operator, as eager PyTorch runs it: `--runtime compiled` is faster".to_owned(),
     }];
     notes.extend(incomplete(cost));

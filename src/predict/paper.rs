@@ -91,7 +91,8 @@ impl FromStr for Paper {
             other => return Err(format!("\"{other}\" is no domain: cv and nlp are")),
         };
         let date = parts.next().ok_or("the model's date is needed, as cv,2016-01")?;
-        let year = year_of(date).ok_or_else(|| format!("\"{date}\" is no month of 1950 to 2100, as 2016-01"))?;
+        let year =
+            year_of(date).ok_or_else(|| format!("\"{date}\" is no month of 1950 to 2100, as 2016-01"))?;
         let attainment = match parts.next() {
             None => 1.0,
             Some(text) => text
@@ -127,8 +128,13 @@ mod tests {
         let found = read("cv,2016-01").unwrap();
         assert_eq!((found.domain, found.attainment), (Domain::Cv, 1.0));
         assert!((found.year - 2016.0417).abs() < 1e-3);
-        assert_eq!(read("NLP, 2018 ,2").unwrap(), Paper { domain: Domain::Nlp, year: 2018.5, attainment: 2.0 });
-        for bad in ["", "cv", "tv,2016-01", "cv,2016-13", "cv,16", "cv,2016-01,0", "cv,2016-01,nan", "cv,2016,1,1"] {
+        assert_eq!(
+            read("NLP, 2018 ,2").unwrap(),
+            Paper { domain: Domain::Nlp, year: 2018.5, attainment: 2.0 }
+        );
+        for bad in
+            ["", "cv", "tv,2016-01", "cv,2016-13", "cv,16", "cv,2016-01,0", "cv,2016-01,nan", "cv,2016,1,1"]
+        {
             assert!(read(bad).is_err(), "{bad}");
         }
     }

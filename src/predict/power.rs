@@ -54,7 +54,7 @@ fn of_layer(board: Watts, time: Seconds, work: Work) -> Joules {
     if drawn < limit { drawn } else { limit }
 }
 
-/// The energy of a run, that of each layer noted in it; `None` where the power of the board is not known.
+/// The energy of a run, that of each layer noted in it, on each of so many devices that share it; `None` where the power of the board is not known.
 ///
 /// The interval is that of the latency and that of the power, as independent factors: their logarithms add up in squares. A
 /// run that takes longer draws its base longer, and its FLOPs and bytes no more than once.
@@ -68,17 +68,17 @@ pub(super) fn of_run(
     contraction: &Peak,
     asked: Option<Precision>,
     storage: Storage,
+    sharing: f64,
 ) -> Result<Option<Interval<Joules>>, PredictError> {
     let Some(board) = board_power(device)? else { return Ok(None) };
     let work = |layer: &LayerCost| {
         let own = if asked.is_none() { own_peak(layer, device) } else { None };
         let rate = own.unwrap_or(contraction).rate.value;
-        Work {
-            contraction: Seconds(2.0 * layer.counts.macs as f64 / rate.0),
-            bytes: storage.activations(layer.bytes_read)
-                + storage.activations(layer.bytes_written)
-                + storage.weights(layer.bytes_weights),
-        }
+        let share = if layer.counts.macs > 0 { sharing } else { 1.0 };
+        let bytes = storage.activations(layer.bytes_read)
+            + storage.activations(layer.bytes_written)
+            + storage.weights(layer.bytes_weights);
+        Work { contraction: Seconds(2.0 * layer.counts.macs as f64 / rate.0 / share), bytes: bytes / share }
     };
     let all: Vec<Work> = cost.layers.iter().map(work).collect();
     let within = |layers: &[LayerTime], slower: f64| -> Joules {

@@ -429,7 +429,11 @@ pub fn device_facts(prediction: &Prediction) -> Vec<Fact> {
     }
     if let (Some(system), Some(basis)) = (&prediction.system_energy, energy_basis) {
         let range = range(system, *basis);
-        facts.push(Fact::new("At the wall", format!("{at_least}{}", system.value), format!("{range}, with a share of the host")));
+        facts.push(Fact::new(
+            "At the wall",
+            format!("{at_least}{}", system.value),
+            format!("{range}, with a share of the host"),
+        ));
     }
     if let Some(energy) = prediction.spec_energy {
         let remark = "2·MACs / (peak rate / board power); never reached";

@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn every_runtime_and_unit_has_a_set_with_every_term() {
-        for runtime in [Runtime::Eager, Runtime::Compiled] {
+        for runtime in [Runtime::Eager, Runtime::Compiled, Runtime::Engine] {
             for unit in [ArithmeticUnit::Matrix, ArithmeticUnit::Vector] {
                 let set = of(builtin(), runtime, unit);
                 assert_eq!((set.runtime, set.unit), (runtime, unit));

@@ -1,4 +1,4 @@
-//! Which kernels PyTorch runs for a counted model.
+//! Which kernels PyTorch, or a graph engine, runs for a counted model.
 //!
 //! Exporters write one of its operators as several nodes, and leave out what it does besides. Stated rules, read off
 //! PyTorch's operators and the graphs that its exporters write:
@@ -11,6 +11,9 @@
 //! - A compiler fuses element-wise operators, normalisations and reductions of rows that follow each other, unless
 //!   something that it cannot fuse stands between: a contraction, a pooling, a mean over the whole image. What is fused
 //!   reads each tensor once, and writes what others read.
+//!
+//! - An engine fuses as a compiler does. It writes keys and values of new tokens into the cache where they belong, where a
+//!   framework writes the cache anew, and reads those that several heads share once.
 //!
 //! Not covered: batch normalisations, which exporters fold into convolutions and eager PyTorch runs (the coefficients of
 //! convolutions hold their traffic); memory formats; recurrent layers, which take a start for each step.
@@ -38,6 +41,16 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
+    /// Whether it multiplies and adds up: what several devices share among them.
+    pub fn contracts(&self) -> bool {
+        self.work.iter().any(|(_, quantity)| {
+            matches!(
+                quantity,
+                Quantity::Contraction { .. } | Quantity::Vector { .. } | Quantity::Depthwise { .. }
+            )
+        })
+    }
+
     /// All that it takes, its starts included.
     pub fn parts(&self) -> impl Iterator<Item = (Term, Quantity)> {
         self.work.iter().copied().chain([(Term::Start, Quantity::Starts(self.started))])
@@ -60,6 +73,8 @@ pub(super) fn lower(cost: &ModelCost, runtime: Runtime, unit: ArithmeticUnit) ->
 struct Lowering<'c> {
     cost: &'c ModelCost,
     compiled: bool,
+    /// Whether caches are written in place.
+    engine: bool,
     kinds: Vec<Kind>,
     /// For each layer, [`Lowering::maker`].
     makers: Vec<usize>,
@@ -92,7 +107,8 @@ impl<'c> Lowering<'c> {
         }
         Self {
             cost,
-            compiled: runtime == Runtime::Compiled,
+            compiled: matches!(runtime, Runtime::Compiled | Runtime::Engine),
+            engine: runtime == Runtime::Engine,
             kinds,
             makers,
             consumers,
@@ -195,10 +211,14 @@ impl<'c> Lowering<'c> {
                 }
             });
             let made = scores.bytes_written;
-            let moved = scores
-                .bytes_read
-                .saturating_add(values.bytes_read.saturating_sub(layer.bytes_written))
-                .saturating_add(values.bytes_written);
+            let read = if self.engine {
+                self.operands(first).saturating_add(self.operands(second).saturating_sub(layer.bytes_written))
+            } else {
+                scores.bytes_read.saturating_add(values.bytes_read.saturating_sub(layer.bytes_written))
+            };
+            let moved = read.saturating_add(values.bytes_written);
+            // Of a few queries, the scores stay in the kernel.
+            let made = if self.engine { made.min(moved) } else { made };
             let macs = scores.counts.macs.saturating_add(values.counts.macs);
             let masked = between
                 .iter()
@@ -237,6 +257,22 @@ impl<'c> Lowering<'c> {
         None
     }
 
+    /// Bytes of what a product multiplies, as they lie in memory: keys that several heads share lie there once.
+    fn operands(&self, product: usize) -> u64 {
+        let lie = |producer: usize| {
+            let mut bytes = u64::MAX;
+            let mut at = producer;
+            for _ in 0..LONGEST_CHAIN {
+                bytes = bytes.min(self.layer(at).map_or(0, |layer| layer.bytes_written));
+                let turns = matches!(self.kind(at), Kind::Transpose | Kind::View);
+                let Some(before) = self.producers(at).next().filter(|_| turns) else { break };
+                at = before;
+            }
+            bytes
+        };
+        self.producers(product).map(lie).fold(0, u64::saturating_add)
+    }
+
     /// What is done to queries, keys and values on the way into attention and to nothing else: scaling, turning.
     fn prepared(&self, product: usize) -> Vec<usize> {
         let mut found = vec![];
@@ -271,7 +307,8 @@ impl<'c> Lowering<'c> {
                 Form::Recurrent(recurrent) => layer.repeat.saturating_mul(recurrent.sequence.max(1)),
                 _ => layer.repeat,
             };
-            self.push(layers, started, contraction(layer));
+            let work = contraction(layer, self.engine);
+            self.push(layers, started, work);
         }
     }
 
@@ -418,7 +455,17 @@ impl<'c> Lowering<'c> {
                 _ => continue,
             };
             let Some(layer) = self.layer(at).filter(|_| !self.is_done(at)) else { continue };
-            let activations = layer.bytes_read.saturating_add(layer.bytes_written);
+            let new: u64 = self
+                .producers(at)
+                .filter_map(|producer| Some(self.layer(producer)?.bytes_written))
+                .fold(0, u64::saturating_add);
+            // A cache comes in as an input of the model, and goes out as an output.
+            let grows = layer.operator == "Concat" && self.cost.edges.is_output(at) && new < layer.bytes_read;
+            let activations = if self.engine && grows {
+                new.saturating_mul(2)
+            } else {
+                layer.bytes_read.saturating_add(layer.bytes_written)
+            };
             let bytes = Quantity::Bytes { activations, weights: 0, operations: operations(layer) };
             self.push(vec![at], layer.repeat, vec![(term, bytes)]);
         }

@@ -120,7 +120,7 @@ pub fn terms(
     Ok((sums, unit))
 }
 
-/// The time of one run of a model, by a set of coefficients.
+/// The time of one run of a model, by a set of coefficients, on each of so many devices that share its contractions.
 pub(super) fn run(
     cost: &ModelCost,
     device: &Device,
@@ -128,12 +128,19 @@ pub(super) fn run(
     asked: Option<Precision>,
     storage: Storage,
     set: &Fitted,
+    sharing: f64,
 ) -> Run {
     let ceilings = Ceilings::new(cost, device, rates, asked, storage);
     let mut all = Parts::default();
     let mut shares = vec![Parts::default(); cost.layers.len()];
     for kernel in &fusion::lower(cost, set.runtime, rates.contraction.unit) {
-        let parts = Parts::of(&ceilings.terms(kernel), &set.coefficients);
+        let mut terms = ceilings.terms(kernel);
+        if kernel.contracts() {
+            // A start takes as long on each of them.
+            let shared = Term::ALL.into_iter().zip(&mut terms).filter(|(term, _)| *term != Term::Start);
+            shared.for_each(|(_, seconds)| *seconds /= sharing);
+        }
+        let parts = Parts::of(&terms, &set.coefficients);
         all.add(parts, 1.0);
         for (layer, part) in split(cost, kernel) {
             if let Some(share) = shares.get_mut(layer) {
@@ -146,7 +153,9 @@ pub(super) fn run(
     let waits = if all.starts > 0.0 { (all.starts - kernels).max(0.0) / all.starts } else { 0.0 };
     let spread = if rates.basis == Basis::Assumed { constants::ASSUMED_SPREAD } else { set.spread.into() };
     let unit = rates.contraction.unit;
-    let layers = shares.into_iter().zip(roofline::of_layers(cost, device, rates, asked, storage));
+    let floors = roofline::of_layers(cost, device, rates, asked, storage).into_iter().zip(&cost.layers);
+    let floors = floors.map(|(floor, layer)| floor / if layer.counts.macs > 0 { sharing } else { 1.0 });
+    let layers = shares.into_iter().zip(floors);
     let end = |kernel: f64, start: f64| Seconds((kernels * kernel).max(all.starts * start));
     Run {
         latency: Interval {

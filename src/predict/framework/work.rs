@@ -1,7 +1,7 @@
 //! The work of a single layer in a framework: what kind of kernel it is, and what that takes.
 
 use super::Term;
-use crate::cost::form::Conv;
+use crate::cost::form::{Attention, Conv};
 use crate::cost::{Form, LayerCost};
 use crate::predict::rates::HOST_BYTES;
 
@@ -89,8 +89,8 @@ pub(super) fn operations(layer: &LayerCost) -> u64 {
     [counts.alu, counts.int, counts.str].into_iter().fold(special, u64::saturating_add)
 }
 
-/// The terms of a contraction that is a kernel by itself.
-pub(super) fn contraction(layer: &LayerCost) -> Vec<(Term, Quantity)> {
+/// The terms of a contraction that is a kernel by itself. `in_place`, caches are not written anew.
+pub(super) fn contraction(layer: &LayerCost, in_place: bool) -> Vec<(Term, Quantity)> {
     let macs = layer.counts.macs;
     let activations = layer.bytes_read.saturating_add(layer.bytes_written);
     let weights = layer.bytes_weights;
@@ -125,8 +125,32 @@ pub(super) fn contraction(layer: &LayerCost) -> Vec<(Term, Quantity)> {
                 .try_fold(1u64, |all, size| all.checked_mul(size?));
             vec![(Term::Product, work), padding(filled), (Term::ProductBytes, bytes)]
         }
+        Form::Attention(attention) if in_place => {
+            let kept = kept(attention, layer);
+            let activations = activations.saturating_sub(kept);
+            let bytes = Quantity::Bytes { activations, weights, operations: 0 };
+            vec![(Term::Product, work), (Term::Attention, bytes)]
+        }
         Form::Attention(_) => vec![(Term::Product, work), (Term::Attention, bytes)],
         _ => vec![(Term::Product, work), (Term::ProductBytes, bytes)],
+    }
+}
+
+/// Bytes of a cache that attention gives back as it came in, if it gives one back.
+fn kept(attention: &Attention, layer: &LayerCost) -> u64 {
+    let Attention { batch, heads, kv_heads, q_len, kv_len, head_size, v_head_size, .. } = attention;
+    let product = |sizes: &[u64]| sizes.iter().try_fold(layer.repeat, |all, size| all.checked_mul(*size));
+    let both = head_size.saturating_add(*v_head_size);
+    let result = product(&[*batch, *heads, *q_len, *v_head_size]);
+    let cache = product(&[*batch, *kv_heads, *kv_len, both]);
+    let (Some(result), Some(cache)) = (result, cache) else { return 0 };
+    let all = result.saturating_add(cache);
+    match layer.bytes_written.checked_div(all) {
+        Some(width @ (1 | 2 | 4 | 8)) if all.saturating_mul(width) == layer.bytes_written => {
+            let past = kv_len.saturating_sub(*q_len);
+            product(&[*batch, *kv_heads, past, both]).unwrap_or(0).saturating_mul(width)
+        }
+        _ => 0,
     }
 }
 
