@@ -16,11 +16,11 @@ fn model(name: &str) -> String {
 /// The rows of a run.
 fn rows(folder: &Folder, model: &str, words: &[&str]) -> Vec<Value> {
     let all = [&["llm", model, "--json"], words].concat();
-    serde_json::from_str::<Value>(&folder.stdout(&all)).unwrap().as_array().unwrap().clone()
+    serde_json::from_str(&folder.stdout(&all)).expect("it prints a list of rows")
 }
 
 fn number(row: &Value, key: &str) -> f64 {
-    row[key].as_f64().unwrap_or_else(|| panic!("{key} of {row}"))
+    row[key].as_f64().expect(key)
 }
 
 fn close(found: f64, expected: f64) {
