@@ -124,7 +124,8 @@ fn what_is_held_back_is_predicted_from_the_rest_alone() {
         let rows = folder.stdout(&["validate", "--measured", "runs.csv", "--held-back", by, "--json"]);
         let rows: Value = serde_json::from_str(&rows).unwrap();
         assert_eq!(all(&rows, "time")["runs"], 54, "{by}");
-        assert!(rows.as_array().unwrap().iter().all(|row| row["figure"] == "time"));
+        // Energies follow from the held-back times.
+        assert_eq!(all(&rows, "energy")["runs"], 54, "{by}");
     }
     // Of one device, there is nothing to learn about another.
     let one: String = measurements()
@@ -136,6 +137,40 @@ fn what_is_held_back_is_predicted_from_the_rest_alone() {
     let output = folder.run(&["validate", "--measured", "one.csv", "--held-back", "device"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("are of one device"), "{}", stderr(&output));
+}
+
+#[test]
+fn kernels_alone_take_no_start_and_the_machine_draws_beside_the_device() {
+    let folder = Folder::new("kernels");
+    let path = model("mobilenet_v3_small");
+    let read = onnx::read(path.as_ref()).unwrap();
+    let request = Request { batch: Some(1), ..Request::default() };
+    let counted = cost::count(&infer(&read.proto, &request).unwrap()).unwrap();
+    let row = Catalogue::builtin().find("a100").unwrap();
+    let (mut sums, unit) = terms(&counted, row, Runtime::Eager, Some(Precision::Fp32)).unwrap();
+    sums[Term::Start as usize] = 0.0;
+    let shipped = ergometer::predict::framework::of(&[], Runtime::Eager, unit).coefficients;
+    // What is measured is half of what the kernels are estimated at, and a millisecond of an A100 and its host.
+    let seconds = shipped.seconds(&sums) / 2.0;
+    let csv = format!(
+        "path,device,batch,precision,runtime,seconds,joules,joules_wall\n{path},a100,1,fp32,kernels,{seconds},,\n\
+         {path},a100,1,fp32,eager,0.005,0.5,1.1\n"
+    );
+    folder.write("runs.csv", csv.as_bytes());
+    let rows = folder.stdout(&["validate", "--measured", "runs.csv", "--json"]);
+    let rows: Value = serde_json::from_str(&rows).unwrap();
+    let kernels = all(&rows, "kernels");
+    assert_eq!(kernels["runs"], 1);
+    assert!((kernels["median_error"].as_f64().unwrap() - 1.0).abs() < 1e-6, "{kernels}");
+    assert_eq!(
+        (all(&rows, "time")["runs"].as_u64(), all(&rows, "energy")["runs"].as_u64()),
+        (Some(1), Some(1))
+    );
+    assert_eq!(all(&rows, "energy at the wall")["runs"], 1);
+    let bad = csv.replace("0.5,1.1", "0.5,-1");
+    folder.write("bad.csv", bad.as_bytes());
+    let output = folder.run(&["validate", "--measured", "bad.csv"]);
+    assert!(stderr(&output).contains("bad.csv:3: joules are no number above 0"), "{}", stderr(&output));
 }
 
 #[test]

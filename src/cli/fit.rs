@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::measured;
+use super::measured::{self, HeldBack, Set, Table};
 use super::output::{self, Output};
-use super::validate::{self, HeldBack, by_set, cases, groups};
 use super::{Global, Status};
 use crate::predict::framework::fit::{self, Case, Errors};
 use crate::predict::framework::{self, Fitted};
@@ -35,12 +34,13 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let path = &options.measured.measured;
     output::keep_apart(global.output.as_deref(), std::slice::from_ref(path))?;
     let coefficients = options.coefficients.as_deref().map(measured::coefficients).transpose()?;
-    let measured = measured::read(path, coefficients, global.catalogue()?)?;
+    let measured = Table::read(path, global.catalogue()?)?.predict(coefficients)?;
     let mut sets: Vec<Fitted> = coefficients.unwrap_or(framework::builtin()).to_vec();
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let data = options.data.clone().unwrap_or(name);
-    for (runtime, unit, runs) in by_set(&measured.runs).into_values() {
-        let cases = cases(&runs);
+    for set in measured.sets() {
+        let Set { runtime, unit, .. } = set;
+        let cases = set.cases();
         if cases.len() < FEWEST {
             super::error::warn(&format!(
                 "{} {runtime} runs on {unit} units are too few to fit: {FEWEST} are needed; these coefficients stay",
@@ -52,22 +52,24 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         let found = fit::fit(&cases.iter().collect::<Vec<&Case>>(), &before);
         let mut spread = None;
         for by in [HeldBack::Family, HeldBack::Device] {
-            let groups = groups(&runs, by);
-            if groups.iter().all(|group| Some(group) == groups.first()) {
-                continue;
-            }
-            let Some(errors) = Errors::of(&fit::held_back(&cases, &groups)) else { continue };
+            let Some(groups) = set.groups(by) else { continue };
+            let fitted = fit::without_each(&cases, &groups);
+            let ratios = fit::held_back(&cases, &groups, &fitted);
+            // Estimates are for whole models: the interval is that of whole runs, where there are any.
+            let whole = ratios.iter().zip(&set.runs).filter(|(_, run)| !run.kernels);
+            let whole: Vec<f64> = whole.map(|(ratio, _)| *ratio).collect();
+            let Some(errors) = Errors::of(&whole).or_else(|| Errors::of(&ratios)) else { continue };
             if !global.quiet {
                 eprintln!(
                     "{runtime} on {unit} units, {} runs, each {} held back: {:.1} % median, {:.1} % mean error",
                     errors.cases,
-                    if by == HeldBack::Family { "family" } else { "device" },
+                    by.name(),
                     100.0 * errors.median,
                     100.0 * errors.mean
                 );
             }
             // Of both, what is left of devices is the harder: estimates are for those that nobody measured.
-            spread = Some(validate::spread(&errors, by));
+            spread = Some(by.spread(&errors));
         }
         let set = Fitted {
             runtime,

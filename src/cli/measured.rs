@@ -1,11 +1,11 @@
 //! What runs of models were measured to take, from a CSV file, and what is predicted of them.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::error::{self, Refusal};
@@ -14,6 +14,7 @@ use crate::cost::ModelCost;
 use crate::device::{ArithmeticUnit, Catalogue, Device, Precision};
 use crate::graph;
 use crate::onnx;
+use crate::predict::framework::fit::{Case, Errors};
 use crate::predict::framework::{self, Fitted, Term};
 use crate::predict::{self, Interval, Runtime, predict};
 use crate::zoo;
@@ -27,7 +28,7 @@ const MAX_COEFFICIENTS: u64 = 1 << 20;
 pub struct Options {
     /// Measurements: CSV with `path`, `device` and `seconds`
     ///
-    /// `batch`, `dims`, `precision`, `runtime` (eager), `joules` of the device, `joules_wall` of the machine and `family` may
+    /// `batch`, `dims`, `precision`, `runtime` (eager, or kernels for their time alone), `joules` of the device, `joules_wall` of the machine and `family` may
     /// stand with them. Paths are relative to
     /// the folder of the file; models of a family (the letters that a file name begins with) are held back together
     #[arg(long, value_name = "FILE.csv")]
@@ -38,12 +39,16 @@ pub struct Options {
 pub struct Run {
     /// The model, its sizes and the device.
     pub name: String,
+    /// The model alone.
+    pub model: String,
     /// Models that are alike.
     pub family: String,
     /// [`Device::id`].
     pub device: String,
     /// What ran it.
     pub runtime: Runtime,
+    /// Whether it is the time of the kernels alone, as a profiler adds them up, without what starting them takes.
+    pub kernels: bool,
     /// What did its contractions.
     pub unit: ArithmeticUnit,
     /// Measured seconds.
@@ -82,6 +87,7 @@ impl Measured {
     }
 }
 
+/// A row of the file.
 #[derive(Deserialize, Debug, Default)]
 #[serde(default)]
 struct Row {
@@ -97,48 +103,189 @@ struct Row {
     family: String,
 }
 
-/// Reads measurements, counts their models and predicts them.
-///
-/// # Errors
-/// A [`Refusal`] for a file that holds no measurements.
-pub fn read(
-    path: &Path,
-    coefficients: Option<&'static [Fitted]>,
-    catalogue: &'static Catalogue,
-) -> Result<Measured, Refusal> {
-    let shown = path.display();
-    let wrong = |why: String| {
-        Refusal::usage(format!("{shown}: {why}"))
-            .hint("each row needs path, device and seconds; `ergometer validate --help` lists the rest")
-    };
-    let file = File::open(path).map_err(|why| wrong(format!("cannot be read: {why}")))?;
-    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
-    let header = reader.headers().map_err(|why| wrong(why.to_string()))?.clone();
-    if let Some(missing) =
-        ["path", "device", "seconds"].into_iter().find(|name| !header.iter().any(|column| column == *name))
-    {
-        return Err(wrong(format!("its header has no column \"{missing}\"")));
+impl Row {
+    fn family(&self) -> String {
+        if self.family.is_empty() { family(&stem(&self.path)) } else { self.family.clone() }
     }
-    let mut counter = Counter {
-        folder: path.parent().unwrap_or(Path::new("")),
-        catalogue,
-        devices: HashMap::new(),
-        last: None,
-    };
-    let mut measured = Measured { runs: vec![], problems: vec![] };
-    for (at, row) in reader.into_deserialize::<Row>().enumerate() {
-        let run = row.map_err(|why| why.to_string()).and_then(|row| counter.run(row, coefficients));
-        match run {
-            Ok(run) => measured.runs.push(run),
-            // The header is line 1.
-            Err(why) => measured.problems.push(format!("{shown}:{}: {why}", at.saturating_add(2))),
+}
+
+/// The rows of a file, as they stand there.
+pub struct Table {
+    path: PathBuf,
+    rows: Vec<Result<Row, String>>,
+    catalogue: &'static Catalogue,
+}
+
+impl Table {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// A [`Refusal`] for one that holds no measurements.
+    pub fn read(path: &Path, catalogue: &'static Catalogue) -> Result<Self, Refusal> {
+        let file = File::open(path).map_err(|why| wrong(path, &format!("cannot be read: {why}")))?;
+        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
+        let header = reader.headers().map_err(|why| wrong(path, &why.to_string()))?.clone();
+        let lacks = |name: &&str| !header.iter().any(|column| column == *name);
+        if let Some(missing) = ["path", "device", "seconds"].into_iter().find(lacks) {
+            return Err(wrong(path, &format!("its header has no column \"{missing}\"")));
+        }
+        let rows = reader.into_deserialize().map(|row| row.map_err(|why| why.to_string())).collect();
+        Ok(Self { path: path.to_owned(), rows, catalogue })
+    }
+
+    /// Counts the models of all rows and predicts them.
+    ///
+    /// # Errors
+    /// A [`Refusal`] if none of them is a run.
+    pub fn predict(&self, coefficients: Option<&'static [Fitted]>) -> Result<Measured, Refusal> {
+        let measured = self.predict_some(coefficients, |_, _| true);
+        if measured.runs.is_empty() {
+            measured.warn();
+            return Err(wrong(&self.path, "none of its rows is a run that can be predicted"));
+        }
+        Ok(measured)
+    }
+
+    /// The same of rows with an energy that are of this group alone.
+    pub fn predict_energies(&self, coefficients: &'static [Fitted], by: HeldBack, group: &str) -> Measured {
+        self.predict_some(Some(coefficients), |row, device| {
+            let has_energy = row.joules.is_some() || row.joules_wall.is_some();
+            has_energy
+                && match by {
+                    HeldBack::Family => row.family() == group,
+                    HeldBack::Device => device == Some(group),
+                }
+        })
+    }
+
+    fn predict_some(
+        &self,
+        coefficients: Option<&'static [Fitted]>,
+        wanted: impl Fn(&Row, Option<&str>) -> bool,
+    ) -> Measured {
+        let mut counter = Counter {
+            folder: self.path.parent().unwrap_or(Path::new("")),
+            catalogue: self.catalogue,
+            devices: HashMap::new(),
+            last: None,
+        };
+        let mut measured = Measured { runs: vec![], problems: vec![] };
+        for (at, row) in self.rows.iter().enumerate() {
+            let run = match row {
+                Ok(row) => {
+                    let device = counter.device(&row.device);
+                    let id = device.as_ref().ok().map(|device| device.id.to_string());
+                    if !wanted(row, id.as_deref()) {
+                        continue;
+                    }
+                    device.and_then(|device| counter.run(row, &device, coefficients))
+                }
+                Err(why) => Err(why.clone()),
+            };
+            match run {
+                Ok(run) => measured.runs.push(run),
+                // The header is line 1.
+                Err(why) => {
+                    let line = at.saturating_add(2);
+                    measured.problems.push(format!("{}:{line}: {why}", self.path.display()));
+                }
+            }
+        }
+        measured
+    }
+}
+
+fn wrong(path: &Path, why: &str) -> Refusal {
+    Refusal::usage(format!("{}: {why}", path.display()))
+        .hint("each row needs path, device and seconds; `ergometer validate --help` lists the rest")
+}
+
+/// What is held back together.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HeldBack {
+    /// Models that are alike
+    Family,
+    /// All runs on a device
+    Device,
+}
+
+impl HeldBack {
+    /// What a run is held back with.
+    pub fn group(self, run: &Run) -> &str {
+        match self {
+            Self::Family => &run.family,
+            Self::Device => &run.device,
         }
     }
-    if measured.runs.is_empty() {
-        measured.warn();
-        return Err(wrong("none of its rows is a run that can be predicted".to_owned()));
+
+    /// What a group is.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Family => "family",
+            Self::Device => "device",
+        }
     }
-    Ok(measured)
+
+    /// The interval that what was held back asks for.
+    pub fn spread(self, errors: &Errors) -> [f64; 2] {
+        match self {
+            Self::Family => errors.spread,
+            // Devices are few: one that is slower than the others say might as well have been faster.
+            Self::Device => errors.both_ways,
+        }
+    }
+}
+
+/// Runs that one set of coefficients predicts.
+pub struct Set<'r> {
+    /// What runs them.
+    pub runtime: Runtime,
+    /// What does their contractions.
+    pub unit: ArithmeticUnit,
+    /// The runs.
+    pub runs: Vec<&'r Run>,
+}
+
+impl Set<'_> {
+    /// The runs as cases to fit. A device counts as the root of the models that ran on it, however many runs there are: a
+    /// second model says less than the first. Its single kernels count as one model does.
+    pub fn cases(&self) -> Vec<Case> {
+        let mut devices: BTreeMap<(&str, bool), (f64, BTreeSet<&str>)> = BTreeMap::new();
+        for run in &self.runs {
+            let (runs, models) = devices.entry((&run.device, run.kernels)).or_default();
+            *runs += 1.0;
+            models.insert(&run.model);
+        }
+        let case = |run: &&Run| {
+            let of = devices.get(&(run.device.as_str(), run.kernels));
+            let weight = of.map_or(1.0, |(runs, models)| {
+                let all = if run.kernels { 1.0 } else { (models.len() as f64).sqrt() };
+                all / runs
+            });
+            Some(Case { sums: run.terms?, seconds: run.seconds, weight })
+        };
+        self.runs.iter().filter_map(case).collect()
+    }
+
+    /// What each of the runs is held back with; `None` if all of them are of one group.
+    pub fn groups(&self, by: HeldBack) -> Option<Vec<String>> {
+        let groups: Vec<String> = self.runs.iter().map(|run| by.group(run).to_owned()).collect();
+        groups.iter().any(|group| Some(group) != groups.first()).then_some(groups)
+    }
+}
+
+impl Measured {
+    /// Runs by the set of coefficients that they are predicted with.
+    pub fn sets(&self) -> Vec<Set<'_>> {
+        let mut sets: BTreeMap<_, Set> = BTreeMap::new();
+        for run in self.runs.iter().filter(|run| run.terms.is_some()) {
+            let Run { runtime, unit, .. } = *run;
+            let set =
+                sets.entry((runtime.name(), unit.name())).or_insert(Set { runtime, unit, runs: vec![] });
+            set.runs.push(run);
+        }
+        sets.into_values().collect()
+    }
 }
 
 /// Counts models for rows: those of one model stand together, and it is counted once for all of them.
@@ -158,7 +305,12 @@ struct Key {
 }
 
 impl Counter<'_> {
-    fn run(&mut self, row: Row, coefficients: Option<&'static [Fitted]>) -> Result<Run, String> {
+    fn run(
+        &mut self,
+        row: &Row,
+        device: &Device,
+        coefficients: Option<&'static [Fitted]>,
+    ) -> Result<Run, String> {
         let positive = |value: f64| value.is_finite() && value > 0.0;
         let seconds =
             row.seconds.filter(|seconds| positive(*seconds)).ok_or("seconds are no number above 0")?;
@@ -171,17 +323,19 @@ impl Counter<'_> {
             "amp" => Some(Precision::Fp16),
             name => Some(name.parse::<Precision>().map_err(|why| why.to_string())?),
         };
+        let kernels = row.runtime == "kernels";
         let runtime = match row.runtime.as_str() {
-            "" | "eager" => Runtime::Eager,
+            "" | "eager" | "kernels" => Runtime::Eager,
             "compiled" => Runtime::Compiled,
             "engine" => Runtime::Engine,
             "webgpu" => Runtime::Webgpu,
             other => {
-                return Err(format!("\"{other}\" is no runtime: eager, compiled, engine and webgpu are"));
+                return Err(format!(
+                    "\"{other}\" is no runtime: eager, compiled, engine, kernels and webgpu are"
+                ));
             }
         };
-        let device = self.device(&row.device)?.into_owned();
-        let key = Key { path: self.folder.join(&row.path), batch: row.batch, dims: row.dims };
+        let key = Key { path: self.folder.join(&row.path), batch: row.batch, dims: row.dims.clone() };
         let cost = self.cost(&key)?;
         let request = predict::Request {
             precision,
@@ -189,20 +343,27 @@ impl Counter<'_> {
             coefficients,
             ..predict::Request::default()
         };
-        let prediction = predict(cost, &device, &request).map_err(|why| why.to_string())?;
-        let terms = match runtime {
+        let prediction = predict(cost, device, &request).map_err(|why| why.to_string())?;
+        let mut terms = match runtime {
             Runtime::Webgpu => None,
-            _ => Some(framework::terms(cost, &device, runtime, precision).map_err(|why| why.to_string())?.0),
+            _ => Some(framework::terms(cost, device, runtime, precision).map_err(|why| why.to_string())?.0),
         };
-        let stem = Path::new(&row.path)
-            .file_stem()
-            .map(|stem| stem.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let mut predicted = prediction.latency.map(|time| time.0);
+        if let Some(terms) = terms.as_mut().filter(|_| kernels) {
+            if let Some(starts) = terms.get_mut(Term::Start as usize) {
+                *starts = 0.0;
+            }
+            let set = framework::of(coefficients.unwrap_or(framework::builtin()), runtime, prediction.unit);
+            let value = set.coefficients.seconds(terms);
+            let [low, high] = set.spread;
+            predicted = Interval { value, low: value * low, high: value * high };
+        }
         let sizes: Vec<String> =
             key.batch.map(|batch| format!("batch={batch}")).into_iter().chain([key.dims.clone()]).collect();
         Ok(Run {
-            name: format!("{stem} {}", sizes.join(" ")).trim().to_owned(),
-            family: if row.family.is_empty() { family(&stem) } else { row.family },
+            name: format!("{} {}", stem(&row.path), sizes.join(" ")).trim().to_owned(),
+            model: stem(&row.path),
+            family: row.family(),
             device: device.id.to_string(),
             runtime,
             unit: prediction.unit,
@@ -210,7 +371,8 @@ impl Counter<'_> {
             joules: row.joules,
             joules_wall: row.joules_wall,
             terms,
-            predicted: prediction.latency.map(|time| time.0),
+            kernels,
+            predicted,
             energy: prediction.energy.map(|energy| energy.map(|energy| energy.0)),
             system: prediction.system_energy.map(|energy| energy.map(|energy| energy.0)),
             roofline: prediction.roofline.map(|time| time.0),
@@ -251,6 +413,11 @@ fn count(key: &Key) -> Result<ModelCost, String> {
         return Err(format!("{}: not all of its nodes are counted", key.path.display()));
     }
     Ok(cost)
+}
+
+/// The name of a file without its ending.
+fn stem(path: &str) -> String {
+    Path::new(path).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// The letters that a name begins with.

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::error::Refusal;
-use super::measured::{self, Measured, Run};
+use super::measured::{self, HeldBack, Measured, Run, Set, Table};
 use super::output::{self, Output};
 use super::{Global, Status, pictures};
-use crate::device::ArithmeticUnit;
-use crate::predict::framework::fit::{self, Case, Errors, rank_correlation};
+use crate::predict::Interval;
+use crate::predict::framework::fit::{self, Errors, rank_correlation};
 use crate::predict::framework::{self, Fitted};
-use crate::predict::{Interval, Runtime};
 use crate::report::chart::{self, Compared};
 use crate::report::grid::{Cell, Column, Fit, Grid};
 use crate::units::quantity;
@@ -36,15 +35,6 @@ pub struct Options {
     svg: Option<PathBuf>,
 }
 
-/// What is held back together.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum HeldBack {
-    /// Models that are alike
-    Family,
-    /// All runs on a device
-    Device,
-}
-
 /// One measurement beside its prediction.
 struct Pair<'r> {
     run: &'r Run,
@@ -65,19 +55,25 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         output::keep_apart(Some(file), std::slice::from_ref(path))?;
     }
     let coefficients = options.coefficients.as_deref().map(measured::coefficients).transpose()?;
-    let measured = measured::read(path, coefficients, global.catalogue()?)?;
-    let times: Vec<Pair> = match options.held_back {
-        None => measured.runs.iter().map(time).collect(),
-        Some(by) => held_back(&measured, by)?,
+    let table = Table::read(path, global.catalogue()?)?;
+    let measured = table.predict(coefficients)?;
+    let (times, energies) = match options.held_back {
+        None => (measured.runs.iter().map(time).collect(), None),
+        Some(by) => {
+            let (times, energies) = held_back(&table, &measured, by)?;
+            (times, Some(energies))
+        }
     };
-    let energies: Vec<Pair> = measured.runs.iter().filter_map(energy).collect();
-    let systems: Vec<Pair> = measured.runs.iter().filter_map(system).collect();
-    let mut rows = table("time", &times);
-    // Coefficients of power are not fitted, and nothing of them is held back.
-    if options.held_back.is_none() {
-        rows.extend(table("energy", &energies));
-        rows.extend(table("energy at the wall", &systems));
-    }
+    let (kernels, times): (Vec<Pair>, Vec<Pair>) = times.into_iter().partition(|pair| pair.run.kernels);
+    let energies = energies.as_ref().unwrap_or(&measured.runs);
+    let mut rows = rows_of("time", &times, device);
+    rows.extend(rows_of("energy", &energies.iter().filter_map(energy).collect::<Vec<_>>(), device));
+    rows.extend(rows_of(
+        "energy at the wall",
+        &energies.iter().filter_map(system).collect::<Vec<_>>(),
+        device,
+    ));
+    rows.extend(rows_of("kernels", &kernels, |run| &run.family));
     let grid = Grid { columns: columns(), rows, foot: vec![] };
     let mut out = Output::open(global)?;
     output::write(&grid, global, &mut out)?;
@@ -112,83 +108,57 @@ fn system(run: &Run) -> Option<Pair<'_>> {
     Some(Pair { run, measured: run.joules_wall?, predicted: run.system?, roofline: None })
 }
 
-/// A set of coefficients for each runtime and unit.
-type Sets<'r> = BTreeMap<(&'static str, &'static str), (Runtime, ArithmeticUnit, Vec<&'r Run>)>;
-
-/// Runs by the set of coefficients that they are predicted with.
-pub fn by_set(runs: &[Run]) -> Sets<'_> {
-    let mut sets: Sets = BTreeMap::new();
-    for run in runs.iter().filter(|run| run.terms.is_some()) {
-        let key = (run.runtime.name(), run.unit.name());
-        sets.entry(key).or_insert_with(|| (run.runtime, run.unit, vec![])).2.push(run);
-    }
-    sets
+fn device(run: &Run) -> &str {
+    &run.device
 }
 
-/// Runs as cases to fit: each device counts the same, however many runs there are on it.
-pub fn cases(runs: &[&Run]) -> Vec<Case> {
-    let mut devices: BTreeMap<&str, f64> = BTreeMap::new();
-    for run in runs {
-        *devices.entry(&run.device).or_default() += 1.0;
-    }
-    let case = |run: &&Run| {
-        let weight = devices.get(run.device.as_str()).map_or(1.0, |runs| runs.recip());
-        Some(Case { sums: run.terms?, seconds: run.seconds, weight })
-    };
-    runs.iter().filter_map(case).collect()
-}
-
-/// The interval that what was held back asks for.
-pub fn spread(errors: &Errors, by: HeldBack) -> [f64; 2] {
-    match by {
-        HeldBack::Family => errors.spread,
-        // Devices are few: one that is slower than the others say might as well have been faster.
-        HeldBack::Device => errors.both_ways,
-    }
-}
-
-/// What each run is held back with.
-pub fn groups(runs: &[&Run], by: HeldBack) -> Vec<String> {
-    runs.iter()
-        .map(|run| match by {
-            HeldBack::Family => run.family.clone(),
-            HeldBack::Device => run.device.clone(),
-        })
-        .collect()
-}
-
-/// Each run by coefficients, and an interval, from the others.
-fn held_back(measured: &Measured, by: HeldBack) -> Result<Vec<Pair<'_>>, Refusal> {
-    let mut pairs = vec![];
-    for (runtime, unit, runs) in by_set(&measured.runs).into_values() {
-        let groups = groups(&runs, by);
-        if groups.iter().all(|group| Some(group) == groups.first()) {
-            let what = if by == HeldBack::Family { "family" } else { "device" };
+/// Each run by coefficients, and an interval, from the others; and runs with an energy, predicted by the same.
+fn held_back<'m>(
+    table: &Table,
+    measured: &'m Measured,
+    by: HeldBack,
+) -> Result<(Vec<Pair<'m>>, Vec<Run>), Refusal> {
+    let (mut pairs, mut energies) = (vec![], vec![]);
+    for set in measured.sets() {
+        let Set { runtime, unit, ref runs } = set;
+        let Some(groups) = set.groups(by) else {
             super::error::warn(&format!(
-                "all {runtime} runs on {unit} units are of one {what}: they are left out"
+                "all {runtime} runs on {unit} units are of one {}: they are left out",
+                by.name()
             ));
             continue;
-        }
-        let set: &Fitted = framework::of(framework::builtin(), runtime, unit);
-        let ratios = fit::held_back(&cases(&runs), &groups);
+        };
+        let known: &Fitted = framework::of(framework::builtin(), runtime, unit);
+        let cases = set.cases();
+        let fitted = fit::without_each(&cases, &groups);
+        let ratios = fit::held_back(&cases, &groups, &fitted);
+        let of_others = |group: &String, kernels: bool| {
+            let alike = |run: &Run, other: &String| other != group && run.kernels == kernels;
+            let others = ratios.iter().zip(&groups).zip(runs).filter(|((_, other), run)| alike(run, other));
+            let others: Vec<f64> = others.map(|((ratio, _), _)| *ratio).collect();
+            Errors::of(&others).map_or(known.spread, |errors| by.spread(&errors))
+        };
         for ((run, ratio), group) in runs.iter().zip(&ratios).zip(&groups) {
-            let others: Vec<f64> = ratios
-                .iter()
-                .zip(&groups)
-                .filter(|(_, other)| *other != group)
-                .map(|(ratio, _)| *ratio)
-                .collect();
             let value = ratio * run.seconds;
-            let [low, high] = Errors::of(&others).map_or(set.spread, |errors| spread(&errors, by));
+            let [low, high] = of_others(group, run.kernels);
             let predicted = Interval { value, low: value * low, high: value * high };
             pairs.push(Pair { run, measured: run.seconds, predicted, roofline: run.roofline });
+        }
+        let has_energy = |group: &String| {
+            runs.iter()
+                .any(|run| by.group(run) == group && (run.joules.is_some() || run.joules_wall.is_some()))
+        };
+        for (group, coefficients) in fitted.into_iter().filter(|(group, _)| has_energy(group)) {
+            let own = Fitted { coefficients, spread: of_others(&group, false), ..known.clone() };
+            // They last as long as the program, and are few.
+            energies.extend(table.predict_energies(Vec::leak(vec![own]), by, &group).runs);
         }
     }
     if pairs.is_empty() {
         return Err(Refusal::usage("nothing is left to be fitted on")
             .hint("hold back by the other of family and device"));
     }
-    Ok(pairs)
+    Ok((pairs, energies))
 }
 
 fn columns() -> Vec<Column<'static>> {
@@ -197,7 +167,7 @@ fn columns() -> Vec<Column<'static>> {
         Column::new("figure", "figure", Fit::Word),
         Column::new("runtime", "runtime", Fit::Word),
         Column::new("unit", "unit", Fit::Word),
-        Column::new("device", "device", Fit::Name),
+        Column::new("device", "device, operator", Fit::Name),
         number("runs", "runs"),
         number("median_error", "median"),
         number("mean_error", "mean"),
@@ -209,11 +179,11 @@ fn columns() -> Vec<Column<'static>> {
     ]
 }
 
-/// A row for each runtime and unit, and for each device with them.
-fn table(figure: &'static str, pairs: &[Pair]) -> Vec<Vec<Cell<'static>>> {
+/// A row for each runtime and unit, and for each class of runs with them.
+fn rows_of(figure: &'static str, pairs: &[Pair], class: impl Fn(&Run) -> &str) -> Vec<Vec<Cell<'static>>> {
     let mut groups: BTreeMap<(&str, &str, &str), Vec<&Pair>> = BTreeMap::new();
     for pair in pairs {
-        for device in ["", &pair.run.device] {
+        for device in ["", class(pair.run)] {
             groups.entry((pair.run.runtime.name(), pair.run.unit.name(), device)).or_default().push(pair);
         }
     }

@@ -29,11 +29,11 @@ pub struct Case {
 }
 
 /// The least that a coefficient may be. A contraction reaches its peak rate and not much more (boost clocks are labels), a
-/// product reads its operands at least once; of what is fused or found in a cache, a part may be missing.
+/// contraction reads its operands at least once; of what is fused or found in a cache, a part may be missing.
 fn least(term: Term) -> f64 {
     match term {
         Term::Conv | Term::Product | Term::Grouped => 0.7,
-        Term::ProductBytes => 1.0,
+        Term::ConvBytes | Term::PointwiseBytes | Term::ProductBytes | Term::GroupedBytes => 1.0,
         Term::Start => 1.0,
         Term::LargeDepthwise | Term::Padding | Term::LowPower | Term::Mask => 0.0,
         _ => 0.3,
@@ -138,23 +138,28 @@ fn unknown() -> Coefficients {
     Coefficients::new(Term::ALL.map(|term| if term == Term::Start { 20.0 } else { 1.0 }))
 }
 
-/// Predicted over measured time of each case, by coefficients fitted on those of other groups alone.
+/// For each group, the coefficients fitted on all cases but its own.
 #[must_use]
-pub fn held_back(cases: &[Case], groups: &[String]) -> Vec<f64> {
-    let mut ratios = vec![f64::NAN; cases.len()];
+pub fn without_each(cases: &[Case], groups: &[String]) -> Vec<(String, Coefficients)> {
     let mut names: Vec<&String> = groups.iter().collect();
     names.sort();
     names.dedup();
-    for name in names {
+    let without = |name: &String| {
         let rest: Vec<&Case> =
             cases.iter().zip(groups).filter(|(_, group)| *group != name).map(|(case, _)| case).collect();
-        let coefficients = fit(&rest, &unknown());
-        for ((ratio, case), _) in ratios.iter_mut().zip(cases).zip(groups).filter(|(_, group)| *group == name)
-        {
-            *ratio = coefficients.seconds(&case.sums) / case.seconds;
-        }
-    }
-    ratios
+        (name.clone(), fit(&rest, &unknown()))
+    };
+    names.into_iter().map(without).collect()
+}
+
+/// Predicted over measured time of each case, by what was fitted without its group.
+#[must_use]
+pub fn held_back(cases: &[Case], groups: &[String], fitted: &[(String, Coefficients)]) -> Vec<f64> {
+    let ratio = |(case, group): (&Case, &String)| {
+        let found = fitted.iter().find(|(name, _)| name == group);
+        found.map_or(f64::NAN, |(_, coefficients)| coefficients.seconds(&case.sums) / case.seconds)
+    };
+    cases.iter().zip(groups).map(ratio).collect()
 }
 
 /// How predictions compare with measurements.

@@ -15,8 +15,10 @@
 //! - An engine fuses as a compiler does. It writes keys and values of new tokens into the cache where they belong, where a
 //!   framework writes the cache anew, and reads those that several heads share once.
 //!
-//! Not covered: batch normalisations, which exporters fold into convolutions and eager PyTorch runs (the coefficients of
-//! convolutions hold their traffic); memory formats; recurrent layers, which take a start for each step.
+//! - A convolution with a bias was one without, and a batch normalisation, that the exporter folded into it: eager PyTorch
+//!   starts both (the coefficients of convolutions hold the traffic of the second).
+//!
+//! Not covered: memory formats; recurrent layers, which take a start for each step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -304,6 +306,7 @@ impl<'c> Lowering<'c> {
                 layers.extend(self.bias_of(at));
             }
             let started = match &layer.form {
+                Form::Conv(_) if layer.counts.alu > 0 && !self.compiled => layer.repeat.saturating_mul(2),
                 Form::Recurrent(recurrent) => layer.repeat.saturating_mul(recurrent.sequence.max(1)),
                 _ => layer.repeat,
             };
