@@ -74,6 +74,7 @@ pub mod diff;
 pub mod factors;
 pub mod graph;
 pub mod law;
+pub mod names;
 pub mod onnx;
 pub mod ops;
 pub mod predict;

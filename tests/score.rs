@@ -448,3 +448,26 @@ fn parquet_is_refused_where_it_cannot_be_written() {
         assert!(stderr(&output).contains("--features parquet"), "{}", stderr(&output));
     }
 }
+
+#[test]
+fn a_place_gives_each_model_its_carbon_and_money() {
+    let folder = Folder::new("score_place");
+    zoo(&folder, 2);
+    let words = [&["zoo", "--format", "jsonl", "--region", "California"], DEVICE].concat();
+    let output = score(&folder, &words);
+    for row in rows(&text(&output)).values() {
+        let estimate = &row["estimates"][0];
+        let hours = estimate["system_energy_j"].as_f64().unwrap() / 3.6e6;
+        assert!(estimate["system_energy_j"].as_f64() > estimate["energy_j"]["value"].as_f64());
+        // eGRID2023: 179.1 g a kilowatt hour; EIA: industry paid 21.53 cents in 2024.
+        for (key, each) in [("co2e_g", 179.1), ("cost", 0.2153)] {
+            let found = estimate[key].as_f64().unwrap();
+            assert!((found / (hours * each) - 1.0).abs() < 1e-9, "{key}: {found}");
+        }
+        assert_eq!(estimate["currency"], "USD");
+    }
+    // Another place is another run, not the same one gone on with.
+    let elsewhere = score(&folder, &[&["zoo", "--format", "csv", "--region", "de"], DEVICE].concat());
+    assert!(text(&elsewhere).lines().next().unwrap().contains("co2e_g:nvidia-tesla-t4"));
+    assert!(text(&elsewhere).contains(",EUR,"), "{}", text(&elsewhere));
+}

@@ -8,7 +8,7 @@ use super::Global;
 use super::error::Refusal;
 use super::measured;
 use super::targets::{self, Targets};
-use crate::device::Precision;
+use crate::device::{DeviceError, Precision};
 use crate::predict::{Paper, Request, Runtime};
 use crate::units::Watts;
 
@@ -19,8 +19,8 @@ pub struct Estimates {
     /// Estimate for these devices, or for `all`; `ergometer devices` lists them, `ergometer bench` measures `local`
     #[arg(long = "device", value_name = "A,B", value_delimiter = ',')]
     devices: Vec<String>,
-    /// Run contractions in fp64, fp32, tf32, fp16, bf16, fp8, int8 or int4, not as the model stores them
-    #[arg(long, value_name = "P")]
+    /// Run contractions in fp64, fp32, tf32, amp, fp16, bf16, fp8, int8 or int4, not as the model stores them
+    #[arg(long, value_name = "P", value_parser = precision)]
     precision: Option<Precision>,
     /// What runs the model: webgpu needs a profile and is the default with one, eager is it without
     #[arg(long, value_name = "RUNTIME")]
@@ -84,6 +84,18 @@ impl From<RuntimeName> for Runtime {
             RuntimeName::Engine => Self::Engine,
         }
     }
+}
+
+/// A number format, or `amp` for automatic mixed precision: contractions in FP16, and nearly all tensors. Its casts are in
+/// the coefficients, which are fitted on such runs: as kernels of their own they do not pay in what is held back.
+///
+/// # Errors
+/// What the formats are.
+pub fn precision(text: &str) -> Result<Precision, String> {
+    if text.trim().eq_ignore_ascii_case("amp") {
+        return Ok(Precision::Fp16);
+    }
+    text.parse().map_err(|why: DeviceError| why.to_string())
 }
 
 /// `35`, `35W` or `35 W`.

@@ -9,9 +9,9 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::error::{self, Refusal};
-use super::{shapes, targets};
+use super::{estimates, shapes, targets};
 use crate::cost::ModelCost;
-use crate::device::{ArithmeticUnit, Catalogue, Device, Precision};
+use crate::device::{ArithmeticUnit, Catalogue, Device};
 use crate::graph;
 use crate::onnx;
 use crate::predict::framework::fit::{Case, Errors};
@@ -28,9 +28,9 @@ const MAX_COEFFICIENTS: u64 = 1 << 20;
 pub struct Options {
     /// Measurements: CSV with `path`, `device` and `seconds`
     ///
-    /// `batch`, `dims`, `precision`, `runtime` (eager, or kernels for their time alone), `joules` of the device, `joules_wall` of the machine and `family` may
-    /// stand with them. Paths are relative to
-    /// the folder of the file; models of a family (the letters that a file name begins with) are held back together
+    /// `batch`, `dims`, `precision`, `runtime` (eager, or kernels for their time alone), `joules` of the device, `joules_wall`
+    /// of the machine, `class` and `family` may stand with them. Paths are relative to the folder of the file; errors are told
+    /// for each class, and models of a family (the letters that a file name begins with) are held back together
     #[arg(long, value_name = "FILE.csv")]
     pub measured: PathBuf,
 }
@@ -39,6 +39,8 @@ pub struct Options {
 pub struct Run {
     /// The model, its sizes and the device.
     pub name: String,
+    /// What it is one of, where the file says: errors are told for each class.
+    pub class: String,
     /// The model alone.
     pub model: String,
     /// Models that are alike.
@@ -100,6 +102,7 @@ struct Row {
     dims: String,
     precision: String,
     runtime: String,
+    class: String,
     family: String,
 }
 
@@ -319,9 +322,7 @@ impl Counter<'_> {
         }
         let precision = match row.precision.as_str() {
             "" => None,
-            // Automatic mixed precision: contractions in FP16, and nearly all tensors.
-            "amp" => Some(Precision::Fp16),
-            name => Some(name.parse::<Precision>().map_err(|why| why.to_string())?),
+            name => Some(estimates::precision(name)?),
         };
         let kernels = row.runtime == "kernels";
         let runtime = match row.runtime.as_str() {
@@ -362,6 +363,7 @@ impl Counter<'_> {
             key.batch.map(|batch| format!("batch={batch}")).into_iter().chain([key.dims.clone()]).collect();
         Ok(Run {
             name: format!("{} {}", stem(&row.path), sizes.join(" ")).trim().to_owned(),
+            class: row.class.clone(),
             model: stem(&row.path),
             family: row.family(),
             device: device.id.to_string(),

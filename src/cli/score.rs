@@ -9,6 +9,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use super::error::{self, Refusal};
 use super::estimates::Estimates;
 use super::interrupt::stop_on_interrupt;
+use super::place::Place;
 use super::profiles;
 use super::scores::{self, Publication};
 use super::shapes::Shapes;
@@ -31,6 +32,8 @@ pub struct Options {
     shapes: Shapes,
     #[command(flatten)]
     estimates: Estimates,
+    #[command(flatten)]
+    place: Place,
     #[command(flatten)]
     publication: Publication,
     /// Go on with a run that was ended: models that have a row and whose file has not changed keep it, those that
@@ -61,6 +64,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         shapes: options.shapes.request(),
         devices: targets.devices.into_iter().map(std::borrow::Cow::into_owned).collect(),
         estimate: options.estimates.request()?,
+        site: options.place.site()?,
     };
     let devices: Vec<String> = request.devices.iter().map(|device| device.id.to_string()).collect();
     let inputs = Inputs { paths: options.paths.clone(), lists: options.lists.clone() };
@@ -111,6 +115,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
 /// What rows answer, line by line: shapes, devices with a hash of their figures, precision and runtime.
 fn lines(request: &Request) -> Vec<String> {
     let mut lines = vec![format!("{:?}", request.shapes), format!("{:?}", request.estimate)];
+    lines.extend(request.site.iter().map(|site| format!("{site:?}")));
     lines.extend(request.devices.iter().map(|device| {
         let figures = blake3::hash(format!("{device:?}").as_bytes()).to_hex();
         format!("device {} ({})", device.id, figures.get(..16).unwrap_or_default())

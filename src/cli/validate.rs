@@ -66,14 +66,10 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     };
     let (kernels, times): (Vec<Pair>, Vec<Pair>) = times.into_iter().partition(|pair| pair.run.kernels);
     let energies = energies.as_ref().unwrap_or(&measured.runs);
-    let mut rows = rows_of("time", &times, device);
-    rows.extend(rows_of("energy", &energies.iter().filter_map(energy).collect::<Vec<_>>(), device));
-    rows.extend(rows_of(
-        "energy at the wall",
-        &energies.iter().filter_map(system).collect::<Vec<_>>(),
-        device,
-    ));
-    rows.extend(rows_of("kernels", &kernels, |run| &run.family));
+    let mut rows = rows_of("time", &times);
+    rows.extend(rows_of("energy", &energies.iter().filter_map(energy).collect::<Vec<_>>()));
+    rows.extend(rows_of("energy at the wall", &energies.iter().filter_map(system).collect::<Vec<_>>()));
+    rows.extend(rows_of("kernels", &kernels));
     let grid = Grid { columns: columns(), rows, foot: vec![] };
     let mut out = Output::open(global)?;
     output::write(&grid, global, &mut out)?;
@@ -106,10 +102,6 @@ fn energy(run: &Run) -> Option<Pair<'_>> {
 
 fn system(run: &Run) -> Option<Pair<'_>> {
     Some(Pair { run, measured: run.joules_wall?, predicted: run.system?, roofline: None })
-}
-
-fn device(run: &Run) -> &str {
-    &run.device
 }
 
 /// Each run by coefficients, and an interval, from the others; and runs with an energy, predicted by the same.
@@ -167,7 +159,7 @@ fn columns() -> Vec<Column<'static>> {
         Column::new("figure", "figure", Fit::Word),
         Column::new("runtime", "runtime", Fit::Word),
         Column::new("unit", "unit", Fit::Word),
-        Column::new("device", "device, operator", Fit::Name),
+        Column::new("device", "class, device", Fit::Name),
         number("runs", "runs"),
         number("median_error", "median"),
         number("mean_error", "mean"),
@@ -179,11 +171,12 @@ fn columns() -> Vec<Column<'static>> {
     ]
 }
 
-/// A row for each runtime and unit, and for each class of runs with them.
-fn rows_of(figure: &'static str, pairs: &[Pair], class: impl Fn(&Run) -> &str) -> Vec<Vec<Cell<'static>>> {
+/// A row for each runtime and unit, and for each class of runs and each device with them.
+fn rows_of(figure: &'static str, pairs: &[Pair]) -> Vec<Vec<Cell<'static>>> {
     let mut groups: BTreeMap<(&str, &str, &str), Vec<&Pair>> = BTreeMap::new();
     for pair in pairs {
-        for device in ["", class(pair.run)] {
+        let class = Some(pair.run.class.as_str()).filter(|class| !class.is_empty());
+        for device in ["", &pair.run.device].into_iter().chain(class) {
             groups.entry((pair.run.runtime.name(), pair.run.unit.name(), device)).or_default().push(pair);
         }
     }

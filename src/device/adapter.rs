@@ -5,9 +5,10 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use super::catalogue::{keys, squash, without_vendor};
+use super::catalogue::{keys, without_vendor};
 use super::profile::Adapter;
 use super::{Catalogue, Device, DeviceKind};
+use crate::names::squash;
 
 /// Least share of words that two names have in common.
 const LEAST_OVERLAP: f64 = 0.5;

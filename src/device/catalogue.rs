@@ -4,11 +4,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::{Device, DeviceError, table};
-
-/// Names offered when none fits.
-const SUGGESTIONS: usize = 3;
-/// Least similarity of a suggestion, 0 to 1: half the letters in place.
-const LEAST_SIMILARITY: f64 = 0.5;
+use crate::names::{self, squash};
 
 /// A set of devices to look names up in.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,24 +94,12 @@ impl Catalogue {
     }
 
     fn near_misses(&self, wanted: &str) -> Vec<String> {
-        let mut scored: Vec<(f64, &Device)> = self
-            .devices
-            .iter()
-            .map(|device| {
-                let wanted = without_vendor(wanted, device);
-                let nearest = keys(device).map(|key| strsim::normalized_damerau_levenshtein(&key, wanted));
-                (nearest.fold(0.0, f64::max), device)
-            })
-            .filter(|(similarity, _)| *similarity >= LEAST_SIMILARITY)
-            .collect();
-        scored.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        scored.into_iter().take(SUGGESTIONS).map(|(_, device)| device.id.to_string()).collect()
+        let alike = |device: &&Device| {
+            let wanted = without_vendor(wanted, device);
+            keys(device).map(|key| names::likeness(&key, wanted)).fold(0.0, f64::max)
+        };
+        names::nearest(self.devices.iter(), alike).into_iter().map(|device| device.id.to_string()).collect()
     }
-}
-
-/// Lower-case letters and digits only.
-pub(super) fn squash(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 pub(super) fn without_vendor<'a>(squashed: &'a str, device: &Device) -> &'a str {

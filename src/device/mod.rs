@@ -25,6 +25,7 @@ pub use energy::{EnergyEstimate, EnergyModel, HeldOut, MeterScope, Percentiles};
 pub use local::{LocalError, local, may_be_default};
 pub use precision::Precision;
 
+use crate::names::did_you_mean;
 use crate::units::{BytesPerSecond, FlopsPerSecond, UsDollars, Watts};
 
 /// Text that is borrowed from the embedded catalogue or made at run time.
@@ -270,13 +271,6 @@ pub enum DeviceError {
         /// What was asked for.
         name: String,
     },
-}
-
-fn did_you_mean(suggestions: &[String]) -> String {
-    match suggestions {
-        [] => String::new(),
-        _ => format!("; did you mean {}?", suggestions.join(", ")),
-    }
 }
 
 fn several(candidates: &[String]) -> String {

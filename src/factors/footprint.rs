@@ -88,6 +88,14 @@ pub struct Footprint {
     pub money: Option<Money>,
 }
 
+impl Footprint {
+    /// Grams of CO2 equivalent, embodied ones included where they are known; `None` without a carbon intensity.
+    #[must_use]
+    pub fn grams(&self) -> Option<f64> {
+        self.carbon.as_ref().map(|carbon| carbon.sci_g.unwrap_or(carbon.operational_g))
+    }
+}
+
 /// Carbon of one run, in the terms of the SCI.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Carbon {

@@ -9,11 +9,8 @@ use std::sync::LazyLock;
 pub use footprint::{Carbon, Embodied, Figure, Footprint, Money, Scope, Site};
 
 use crate::device::{Source, Text};
+use crate::names::{self, did_you_mean, squash};
 
-/// Names offered when none fits.
-const SUGGESTIONS: usize = 3;
-/// Least similarity of a suggestion, 0 to 1.
-const LEAST_SIMILARITY: f64 = 0.6;
 /// What people call regions whose id is another.
 const ALIASES: [(&str, &str); 2] = [("uk", "gb"), ("usa", "us")];
 
@@ -83,13 +80,6 @@ pub struct UnknownFactor {
     pub suggestions: Vec<String>,
 }
 
-fn did_you_mean(suggestions: &[String]) -> String {
-    match suggestions {
-        [] => String::new(),
-        _ => format!("; did you mean {}?", suggestions.join(", ")),
-    }
-}
-
 /// Every figure that ships inside the program: by table, then in its order.
 #[must_use]
 pub fn all() -> &'static [Factor] {
@@ -113,14 +103,9 @@ pub fn find(kind: Kind, name: &str) -> Result<&'static Factor, UnknownFactor> {
     if let Some(found) = of_kind().find(|factor| squash(&factor.name) == wanted) {
         return Ok(found);
     }
-    let mut near: Vec<(f64, &Factor)> = of_kind()
-        .map(|factor| {
-            let alike = |text: &str| strsim::normalized_damerau_levenshtein(&squash(text), &wanted);
-            (alike(&factor.id).max(alike(&factor.name)), factor)
-        })
-        .filter(|(alike, _)| *alike >= LEAST_SIMILARITY)
-        .collect();
-    near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    let alike = |factor: &&Factor| {
+        names::likeness(&squash(&factor.id), &wanted).max(names::likeness(&squash(&factor.name), &wanted))
+    };
     Err(UnknownFactor {
         what: match kind {
             Kind::Grid => "region",
@@ -129,10 +114,9 @@ pub fn find(kind: Kind, name: &str) -> Result<&'static Factor, UnknownFactor> {
             Kind::Cloud => "instance",
         },
         name: name.to_owned(),
-        suggestions: near
+        suggestions: names::nearest(of_kind(), alike)
             .into_iter()
-            .take(SUGGESTIONS)
-            .map(|(_, factor)| format!("{} ({})", factor.id, factor.name))
+            .map(|factor| format!("{} ({})", factor.id, factor.name))
             .collect(),
     })
 }
@@ -153,8 +137,4 @@ pub fn price_in(region: &Factor) -> Option<&'static Factor> {
             .and_then(|factor| factor.within.clone());
     }
     None
-}
-
-fn squash(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

@@ -59,7 +59,7 @@ pub struct Fact {
 }
 
 /// Devices that have a paragraph each.
-const MOST_TOLD: usize = 8;
+pub const MOST_TOLD: usize = 8;
 
 impl Fact {
     fn new(label: &'static str, figures: impl Into<String>, remark: impl Into<String>) -> Self {

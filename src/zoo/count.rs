@@ -12,6 +12,7 @@ use super::source::{Entry, Place};
 use super::{Estimate, Facts, Outcome, Percentiles, Problem, SCHEMA, Score};
 use crate::cost::{self, ModelCost};
 use crate::device::Device;
+use crate::factors::{Footprint, Site};
 use crate::graph::{self, GraphError, Origin};
 use crate::onnx::{self, Model, ReadError};
 use crate::predict::{self, Interval, predict};
@@ -25,6 +26,8 @@ pub struct Request {
     pub devices: Vec<Device>,
     /// What estimates are asked for.
     pub estimate: predict::Request,
+    /// Where the devices run; `None` for no carbon and no money.
+    pub site: Option<Site>,
 }
 
 /// What a file is, besides its structure.
@@ -238,21 +241,19 @@ fn estimate(cost: &ModelCost, device: &Device, request: &Request) -> Estimate {
         Percentiles { value: of(interval.value), low: of(interval.low), high: of(interval.high) }
     }
     let prediction = match predict(cost, device, &request.estimate) {
-        Ok(prediction) => prediction,
+        Ok(prediction) => match &request.site {
+            Some(site) => prediction.at(site),
+            None => prediction,
+        },
         Err(error) => {
             return Estimate {
                 device: device.id.to_string(),
-                runtime: None,
-                precision: None,
-                basis: None,
-                latency_s: None,
-                energy_basis: None,
-                energy_j: None,
-                fits_memory: None,
                 reason: Some(error.to_string()),
+                ..Estimate::default()
             };
         }
     };
+    let money = prediction.footprint.as_ref().and_then(|found| found.money.as_ref());
     Estimate {
         device: prediction.device,
         runtime: Some(prediction.runtime.to_string()),
@@ -261,6 +262,10 @@ fn estimate(cost: &ModelCost, device: &Device, request: &Request) -> Estimate {
         latency_s: Some(percentiles(prediction.latency, |time| time.0)),
         energy_basis: prediction.energy_basis.map(|basis| basis.to_string()),
         energy_j: prediction.energy.map(|energy| percentiles(energy, |energy| energy.0)),
+        system_energy_j: prediction.system_energy.map(|energy| energy.value.0),
+        co2e_g: prediction.footprint.as_ref().and_then(Footprint::grams),
+        cost: money.map(|money| money.cost),
+        currency: money.map(|money| money.currency.clone()),
         fits_memory: prediction.fits_memory,
         reason: prediction.energy_reason,
     }

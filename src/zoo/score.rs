@@ -141,6 +141,18 @@ pub struct Estimate {
     pub energy_basis: Option<String>,
     /// Joules; null where no power is known.
     pub energy_j: Option<Percentiles>,
+    /// Joules of the whole machine, at the wall; null where that cannot be told.
+    #[serde(default)]
+    pub system_energy_j: Option<f64>,
+    /// Grams of CO2 equivalent, embodied ones included where they are known; null without a carbon intensity.
+    #[serde(default)]
+    pub co2e_g: Option<f64>,
+    /// What the electricity costs; null without a price.
+    #[serde(default)]
+    pub cost: Option<f64>,
+    /// In which currency.
+    #[serde(default)]
+    pub currency: Option<String>,
     /// Whether parameters and activations fit in the memory of the device; null where either is not known.
     pub fits_memory: Option<bool>,
     /// Why a figure is missing; null where none is.

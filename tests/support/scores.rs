@@ -48,7 +48,7 @@ pub fn score(path: &str, params: u64, energy: f64, accuracy: f64, front: bool) -
             energy_basis: Some("spec".into()),
             energy_j: interval(energy),
             fits_memory: Some(true),
-            reason: None,
+            ..Estimate::default()
         }],
         standing: Some(Standing {
             pareto_accuracy: Some(front),

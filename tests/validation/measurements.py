@@ -46,7 +46,7 @@ EXAMPLE_DEVICES = {
 EXAMPLE_PRECISIONS = {"fp32": "fp32", "tf32": "tf32", "mixed/fp16": "amp"}
 # The data says only "device_1"; its memory clock fits this card.
 IRENE = {"device_1": "gtx-1070"}
-COLUMNS = ["path", "device", "batch", "dims", "precision", "runtime", "seconds", "joules", "joules_wall", "family"]
+COLUMNS = ["path", "device", "batch", "dims", "precision", "runtime", "seconds", "joules", "joules_wall", "class", "family"]
 
 
 # Of the single kernels, one in so many.
@@ -110,6 +110,7 @@ def kernels(data, folder):
                 "precision": "fp32",
                 "runtime": "kernels",
                 "seconds": float(row["latency_ms"]) / 1e3,
+                "class": op,
                 "family": op,
             }
 
@@ -135,6 +136,7 @@ def measurements(data):
                 "precision": "amp",
                 "runtime": runtime,
                 "seconds": float(row["batch"]) / float(row["samples_per_s"]),
+                "class": "images (timm)",
             }
     for row in rows(data, "neusight_e2e_fp32_dev.csv"):
         if device := neusight_device(row["device"]):
@@ -145,6 +147,7 @@ def measurements(data):
                 "dims": f"sequence={row['seq']}",
                 "precision": "fp32",
                 "seconds": float(row["measured_ms"]) / 1e3,
+                "class": "transformers (NeuSight)",
             }
     for row in rows(data, "nvidia_dle_inference.csv"):
         path = EXAMPLES.get(f"{row['example']} {row['model']}".strip())
@@ -155,6 +158,7 @@ def measurements(data):
                 "batch": row["batch"],
                 "precision": EXAMPLE_PRECISIONS[row["precision"]],
                 "seconds": float(row["batch"]) / float(row["throughput"]),
+                "class": "images (NVIDIA)",
                 "family": path.split("/")[-1].removeprefix("tv_").split("_")[0].split("-")[0].rstrip("0123456789"),
             }
     for row in rows(data, "irene_model_energy_dev.csv"):
@@ -168,6 +172,7 @@ def measurements(data):
                 "seconds": row["time_s"],
                 "joules": row["gpu_energy_j_software"],
                 "joules_wall": row["energy_j_wall"],
+                "class": "transformers (IrEne)",
             }
 
 

@@ -9,6 +9,7 @@ use super::{
     Totals, Uncosted, Warning,
 };
 use crate::cost::{self, LayerCost, Params};
+use crate::factors::Footprint;
 use crate::graph::{Origin, Source, TypedNode, ValueId};
 use crate::onnx::{self, Presence};
 use crate::ops::{Confidence, Counts};
@@ -210,9 +211,7 @@ fn estimate(prediction: &predict::Prediction) -> Estimate<'_> {
         spec_energy_j: prediction.spec_energy.map(|energy| energy.0),
         paper_energy_j: prediction.paper_energy.map(|energy| energy.0),
         paper_energy_reason: prediction.paper_energy_reason.as_deref(),
-        co2e_g: footprint
-            .and_then(|found| found.carbon.as_ref())
-            .map(|carbon| carbon.sci_g.unwrap_or(carbon.operational_g)),
+        co2e_g: footprint.and_then(Footprint::grams),
         cost: footprint.and_then(|found| found.money.as_ref()).map(|money| money.cost),
         footprint,
         fits_memory: prediction.fits_memory,

@@ -17,6 +17,8 @@ use crate::units::{count, quantity};
 const BARS: usize = 20;
 /// Operators with a colour of their own.
 const OPERATORS: usize = 7;
+/// Devices of a chart.
+const DEVICES: usize = 24;
 /// Dots under a roofline: more are a cloud, and a megabyte.
 pub const DOTS: usize = 200;
 
@@ -73,32 +75,34 @@ pub fn of_model(subject: &Subject, devices: &[&Device]) -> Result<Vec<Chart<'sta
                 })
                 .collect(),
         }),
-        intervals(Intervals {
-            name: "latency",
-            title: "Latency by device".to_owned(),
-            of: "latency, p10 to p90",
-            unit: "s",
-            rows: subject
-                .predictions
-                .iter()
-                .map(|prediction| Interval {
-                    name: prediction.device.clone(),
-                    value: prediction.latency.value.0,
-                    low: prediction.latency.low.0,
-                    high: prediction.latency.high.0,
-                    basis: prediction.basis.to_string(),
-                })
-                .collect(),
-        }),
-        intervals(Intervals {
-            name: "energy",
-            title: "Energy by device".to_owned(),
-            of: "energy, p10 to p90",
-            unit: "J",
-            rows: subject.predictions.iter().filter_map(energy).collect(),
-        }),
+        by_device("latency", "s", subject.predictions.iter().map(latency).collect()),
+        by_device("energy", "J", subject.predictions.iter().filter_map(energy).collect()),
     ];
     Ok(charts.into_iter().flatten().collect())
+}
+
+/// A chart with a row for each device, or for those of the least where they are many.
+fn by_device(name: &'static str, unit: &'static str, mut rows: Vec<Interval>) -> Option<Chart<'static>> {
+    let all = rows.len();
+    let of = if name == "latency" { "latency, p10 to p90" } else { "energy, p10 to p90" };
+    let mut title = if name == "latency" { "Latency by device" } else { "Energy by device" }.to_owned();
+    if all > DEVICES {
+        // Where all wait for the host alike, the faster device comes first.
+        rows.sort_by(|a, b| a.value.total_cmp(&b.value).then(a.low.total_cmp(&b.low)));
+        rows.truncate(DEVICES);
+        title += &format!(": the least {DEVICES} of {all}");
+    }
+    intervals(Intervals { name, title, of, unit, rows })
+}
+
+fn latency(prediction: &Prediction) -> Interval {
+    Interval {
+        name: prediction.device.clone(),
+        value: prediction.latency.value.0,
+        low: prediction.latency.low.0,
+        high: prediction.latency.high.0,
+        basis: prediction.basis.to_string(),
+    }
 }
 
 fn energy(prediction: &Prediction) -> Option<Interval> {

@@ -123,6 +123,8 @@ pub fn view(
         )
     };
     data.insert(format!("{id}-layers"), layers.data());
+    // Many devices are a chart and a table; what they rest on is told of the first.
+    let told = if subject.predictions.len() > screen::MOST_TOLD { &[] } else { subject.predictions };
     let groups = |by| top(subject, Some(by), GROUPS, &[]);
     let points = top(subject, None, DOTS, &["name", "op", "intensity", "flops_per_second", "share"])?;
     Ok(View {
@@ -134,7 +136,7 @@ pub fn view(
             .into_iter()
             .map(|fact| card(fact, None))
             .collect(),
-        estimates: subject.predictions.iter().map(|prediction| estimate(subject, prediction)).collect(),
+        estimates: told.iter().map(|prediction| estimate(subject, prediction)).collect(),
         operators: figure("operators", groups(By::Op)?.written(GROUPS), "op", String::new()),
         bars: figure("layers", top(subject, None, 20, &SHOWN)?.written(20), "layer", String::new()),
         roofline: figure(
@@ -154,6 +156,7 @@ pub fn view(
         factors: subject
             .predictions
             .iter()
+            .take(told.len().max(1))
             .map(|prediction| {
                 let device = devices.iter().find(|device| device.id == prediction.device).copied();
                 factors(prediction, device)
@@ -201,6 +204,12 @@ fn by_device<'a>(subject: &Subject<'a>) -> Table<'a> {
     };
     let seconds = |time: f64| Cell::Quantity(time, "s");
     let joules = |energy: Option<f64>| energy.map_or(Cell::Unknown, |energy| Cell::Quantity(energy, "J"));
+    let mut predictions: Vec<&Prediction> = subject.predictions.iter().collect();
+    if predictions.len() > screen::MOST_TOLD {
+        let drawn =
+            |prediction: &&Prediction| prediction.energy.map_or(f64::INFINITY, |energy| energy.value.0);
+        predictions.sort_by(|a, b| drawn(a).total_cmp(&drawn(b)));
+    }
     Table {
         columns: vec![
             column("device", "device", false),
@@ -215,8 +224,7 @@ fn by_device<'a>(subject: &Subject<'a>) -> Table<'a> {
             column("energy_high_j", "p90", true),
             column("energy_basis", "basis", false),
         ],
-        rows: subject
-            .predictions
+        rows: predictions
             .iter()
             .map(|prediction| {
                 let Prediction { latency, energy, .. } = prediction;

@@ -139,6 +139,10 @@ pub(super) const ESTIMATES: &[Fact<Estimate>] = &[
     fact("energy_j", Get::Real("J", |estimate| part(estimate.energy_j, |all| all.value))),
     fact("energy_low_j", Get::Real("J", |estimate| part(estimate.energy_j, |all| all.low))),
     fact("energy_high_j", Get::Real("J", |estimate| part(estimate.energy_j, |all| all.high))),
+    fact("system_energy_j", Get::Real("J", |estimate| estimate.system_energy_j)),
+    fact("co2e_g", Get::Real("g", |estimate| estimate.co2e_g)),
+    fact("cost", Get::Real("", |estimate| estimate.cost)),
+    fact("currency", Get::Text(Fit::Word, |estimate| borrowed(estimate.currency.as_deref()))),
     fact("fits_memory", Get::Flag(|estimate| estimate.fits_memory)),
     fact("reason", Get::Text(Fit::Sentence, |estimate| borrowed(estimate.reason.as_deref()))),
 ];
