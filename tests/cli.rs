@@ -190,6 +190,14 @@ fn all_devices_are_a_row_each_and_the_least_energy_is_first() {
     let first = table.first().expect("there are rows");
     assert!(first.trim_start().starts_with(least["device"].as_str().expect("a name")), "{first}");
     assert!(table.iter().all(|line| line.ends_with("spec") || line.ends_with("assumed")));
+    // JSON has the same order; sorted by time, it is that of latencies.
+    for (sort, key) in [("energy", "energy_j"), ("time", "latency_s")] {
+        let analysis = folder.stdout(&[&words[..], &["--json", "--sort", sort]].concat());
+        let analysis: serde_json::Value = serde_json::from_str(&analysis).expect("the output is JSON");
+        let estimates = analysis["estimates"].as_array().expect("there are estimates");
+        let value = |estimate: &serde_json::Value| estimate[key]["value"].as_f64().expect("a number");
+        assert!(estimates.windows(2).all(|pair| value(&pair[0]) <= value(&pair[1])), "{sort}");
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::device::Device;
 use crate::factors::Site;
 use crate::graph::{Origin, Trips, TypedGraph};
 use crate::onnx;
-use crate::predict::{self, Prediction, predict};
+use crate::predict::{self, Order, Prediction, predict};
 use crate::report::export::{cyclonedx, model_card, netron, spdx};
 use crate::report::failure::{FailedModel, Failure, Problem};
 use crate::report::fields::{self, FIELDS, Field};
@@ -50,7 +50,9 @@ pub struct Options {
     /// Show so many rows
     #[arg(long, value_name = "N", help_heading = "Layers")]
     top: Option<usize>,
-    /// Order rows by a field: flops, macs, params, bytes, time, name, order, …
+    /// Order rows by a field: flops, macs, params, bytes, time, energy, name, order, …
+    ///
+    /// `--device all` has the devices of least energy first, and with `time` the fastest
     #[arg(long, value_name = "FIELD", value_parser = field_parser(), hide_possible_values = true)]
     #[arg(help_heading = "Layers")]
     sort: Option<&'static Field>,
@@ -196,13 +198,17 @@ fn analyze(
         Ok(model) => model,
         Err(error) => return Ok(Err(failure(error.code(), error.to_string(), error.hint()))),
     };
-    let counted =
+    let mut counted =
         match count(&model, &options.shapes, &writer.estimate, writer.site.as_ref(), &targets.devices) {
             Ok(counted) => counted,
             Err(error) => {
                 return Ok(Err(failure(error.code, format!("{name}: {}", error.message), error.hint)));
             }
         };
+    if targets.every {
+        let by_time = options.sort.is_some_and(|field| field.key == "time_s");
+        predict::order(&mut counted.predictions, if by_time { Order::Latency } else { Order::Energy });
+    }
     if options.strict
         && let Some(missing) = missing(&counted)
     {
@@ -440,7 +446,7 @@ fn identity(subject: &Subject) -> String {
 }
 
 fn field_parser() -> impl TypedValueParser<Value = &'static Field> {
-    let keys = FIELDS.iter().map(|field| field.key).chain(["time"]);
+    let keys = FIELDS.iter().map(|field| field.key).chain(["time", "energy"]);
     PossibleValuesParser::new(keys)
         .try_map(|key| fields::find(&key).ok_or_else(|| format!("no field is called \"{key}\"")))
 }

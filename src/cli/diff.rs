@@ -138,7 +138,7 @@ fn devices(
     if !options.devices.is_empty() || names.is_empty() {
         return targets::of(&options.devices, None, catalogue);
     }
-    let mut all = Targets { devices: vec![], chosen: Devices::Named, warnings: vec![] };
+    let mut all = Targets { devices: vec![], chosen: Devices::Named, every: false, warnings: vec![] };
     for name in names {
         match targets::of(std::slice::from_ref(&name), None, catalogue) {
             Ok(found) => {

@@ -29,6 +29,8 @@ pub struct Targets {
     pub devices: Vec<Cow<'static, Device>>,
     /// Who chose them.
     pub chosen: Devices,
+    /// Whether every row of the catalogue is among them: in an order of the catalogue's, which nobody asked for.
+    pub every: bool,
     /// What does not agree between a profile and this machine.
     pub warnings: Vec<String>,
 }
@@ -71,7 +73,7 @@ pub fn of(
     board_power: Option<Watts>,
     catalogue: &'static Catalogue,
 ) -> Result<Targets, Refusal> {
-    let mut targets = Targets { devices: vec![], chosen: Devices::Named, warnings: vec![] };
+    let mut targets = Targets { devices: vec![], chosen: Devices::Named, every: false, warnings: vec![] };
     if names.is_empty() {
         targets.chosen = Devices::Reference;
         let own = profiles::load(LOCAL)?.filter(may_be_default);
@@ -84,6 +86,7 @@ pub fn of(
     for name in names.iter().map(|name| name.trim()) {
         if name == ALL {
             targets.devices.extend(catalogue.devices().iter().map(Cow::Borrowed));
+            targets.every = true;
             continue;
         }
         let profile = match profiles::load(name)? {

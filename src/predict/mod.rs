@@ -63,6 +63,29 @@ pub enum Runtime {
     Engine,
 }
 
+/// What estimates for many devices are ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The least energy first, those without one last.
+    Energy,
+    /// The shortest latency first.
+    Latency,
+}
+
+/// Puts estimates in order. Where many wait for the host alike, the one that might be least comes first.
+pub fn order(predictions: &mut [Prediction], by: Order) {
+    let key = |prediction: &Prediction| match by {
+        Order::Energy => {
+            prediction.energy.map_or([f64::INFINITY; 2], |energy| [energy.value.0, energy.low.0])
+        }
+        Order::Latency => [prediction.latency.value.0, prediction.latency.low.0],
+    };
+    predictions.sort_by(|a, b| {
+        let ([a, a_low], [b, b_low]) = (key(a), key(b));
+        a.total_cmp(&b).then(a_low.total_cmp(&b_low))
+    });
+}
+
 impl Prediction {
     /// The same at a place: with what the energy comes to there.
     #[must_use]

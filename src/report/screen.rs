@@ -366,7 +366,7 @@ fn many<'a>(subject: &Subject<'a>) -> (Option<Grid<'a>>, &'a [Prediction]) {
     }
 }
 
-/// Estimates, a row a device, the least energy first.
+/// Estimates, a row a device.
 fn devices(predictions: &[Prediction]) -> Grid<'_> {
     let number = |key, title| Column::new(key, title, Fit::Number);
     let mut columns = vec![
@@ -382,10 +382,7 @@ fn devices(predictions: &[Prediction]) -> Grid<'_> {
         columns.push(number("co2e_g", "CO2e"));
     }
     columns.extend([Column::new("fits_memory", "fits", Fit::Word), Column::new("basis", "basis", Fit::Word)]);
-    let mut sorted: Vec<&Prediction> = predictions.iter().collect();
-    let energy = |prediction: &Prediction| prediction.energy.map_or(f64::INFINITY, |energy| energy.value.0);
-    sorted.sort_by(|a, b| energy(a).total_cmp(&energy(b)));
-    let row = |prediction: &&'_ Prediction| {
+    let row = |prediction: &'_ Prediction| {
         let mut row = vec![
             Cell::text(prediction.device.clone()),
             Cell::text(prediction.runs_as.name()),
@@ -401,7 +398,7 @@ fn devices(predictions: &[Prediction]) -> Grid<'_> {
         row.push(Cell::text(prediction.basis.to_string()));
         row
     };
-    Grid { columns, rows: sorted.iter().map(row).collect(), foot: vec![] }
+    Grid { columns, rows: predictions.iter().map(row).collect(), foot: vec![] }
 }
 
 /// What is estimated for a device.

@@ -204,12 +204,6 @@ fn by_device<'a>(subject: &Subject<'a>) -> Table<'a> {
     };
     let seconds = |time: f64| Cell::Quantity(time, "s");
     let joules = |energy: Option<f64>| energy.map_or(Cell::Unknown, |energy| Cell::Quantity(energy, "J"));
-    let mut predictions: Vec<&Prediction> = subject.predictions.iter().collect();
-    if predictions.len() > screen::MOST_TOLD {
-        let drawn =
-            |prediction: &&Prediction| prediction.energy.map_or(f64::INFINITY, |energy| energy.value.0);
-        predictions.sort_by(|a, b| drawn(a).total_cmp(&drawn(b)));
-    }
     Table {
         columns: vec![
             column("device", "device", false),
@@ -224,7 +218,8 @@ fn by_device<'a>(subject: &Subject<'a>) -> Table<'a> {
             column("energy_high_j", "p90", true),
             column("energy_basis", "basis", false),
         ],
-        rows: predictions
+        rows: subject
+            .predictions
             .iter()
             .map(|prediction| {
                 let Prediction { latency, energy, .. } = prediction;
