@@ -113,6 +113,36 @@ fn gelu_in_five_nodes_is_one_kernel_that_reads_and_writes_once() {
     }
 }
 
+/// GELU by a tangent: its cube as two products, as exporters write one operator, or as a power, as Python writes it.
+fn gelu_by_tangent(cube: &[NodeProto]) -> (Vec<ValueInfoProto>, Vec<TensorProto>, Vec<NodeProto>) {
+    let mut nodes = vec![node("MatMul", &["input", "w"], &["x"])];
+    nodes.extend(cube.iter().cloned());
+    nodes.extend([
+        node("Mul", &["cube", "small"], &["part"]),
+        node("Add", &["x", "part"], &["inner"]),
+        node("Mul", &["inner", "root"], &["scaled"]),
+        node("Tanh", &["scaled"], &["tanh"]),
+        node("Add", &["tanh", "one"], &["sum"]),
+        node("Mul", &["x", "sum"], &["product"]),
+        node("Mul", &["product", "half"], &["y"]),
+    ]);
+    let scalars = ["small", "root", "one", "half", "three"].map(|name| w(name, &[1]));
+    let weights = [w("w", &[16, 1024])].into_iter().chain(scalars).collect();
+    (vec![float("input", &[N(1), N(128), N(16)])], weights, nodes)
+}
+
+#[test]
+fn gelu_by_a_tangent_is_one_kernel_where_python_did_not_write_it() {
+    let products = [node("Mul", &["x", "x"], &["square"]), node("Mul", &["x", "square"], &["cube"])];
+    let found = Found::eager(gelu_by_tangent(&products));
+    assert_eq!(found.started(), 2);
+    let tensor = 4 * 128 * 1024;
+    let moved = found.bytes(Term::Elementwise);
+    assert!((2 * tensor..2 * tensor + 40).contains(&moved), "{moved}");
+    // The product, and eight operators of Python's.
+    assert_eq!(Found::eager(gelu_by_tangent(&[node("Pow", &["x", "three"], &["cube"])])).started(), 9);
+}
+
 /// Attention of 8 heads of 64 over 128 places.
 fn attention() -> (Vec<ValueInfoProto>, Vec<TensorProto>, Vec<NodeProto>) {
     let heads = || [N(1), N(8), N(128), N(64)];

@@ -87,7 +87,7 @@ impl From<RuntimeName> for Runtime {
 }
 
 /// A number format, or `amp` for automatic mixed precision: contractions in FP16, and nearly all tensors. Its casts are in
-/// the coefficients, which are fitted on such runs: as kernels of their own they do not pay in what is held back.
+/// the coefficients, which are fitted on such runs.
 ///
 /// # Errors
 /// What the formats are.

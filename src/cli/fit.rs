@@ -84,6 +84,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
             None => sets.push(set),
         }
     }
+    framework::compose(&mut sets);
     let mut out = Output::open(global)?;
     out.write_all(framework::written(&sets).as_bytes())?;
     out.finish()?;

@@ -200,6 +200,7 @@ def fit(cases):
 def main(ergometer, data, folder=None):
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(folder or temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         every = [(row, predicted(ergometer, folder, row)) for row in rows(pathlib.Path(data))]
     ratios = defaultdict(list)
     cases = []

@@ -122,6 +122,54 @@ pub fn read(text: &str) -> Result<Vec<Fitted>, UnknownTerm> {
         .collect()
 }
 
+/// Puts sets together anew of which no measurement of their own is all that is known, once others are fitted.
+///
+/// What runs compiled on vector units does contractions as eager on vector units, for both call the maker's libraries, and the
+/// rest as compiled on matrix units. An engine runs kernels as compiled, but for products and attention, which have measurements
+/// of their own on matrix units, and for starts.
+pub fn compose(sets: &mut [Fitted]) {
+    use ArithmeticUnit::{Matrix, Vector};
+    const CONTRACTIONS: [Term; 4] = [Term::Conv, Term::Product, Term::ProductBytes, Term::LowPower];
+    const SERVED: [Term; 3] = [Term::Product, Term::ProductBytes, Term::Attention];
+    // Tiles and masks are in what was measured of an engine; on vector units nothing was found to be filled up.
+    const NONE: [Term; 2] = [Term::Padding, Term::Mask];
+    let find = |sets: &[Fitted], runtime, unit| {
+        sets.iter().find(|set| (set.runtime, set.unit) == (runtime, unit)).map(|set| set.coefficients)
+    };
+    let mut put = |runtime: Runtime,
+                   unit: ArithmeticUnit,
+                   of: &dyn Fn(&[Fitted], &Fitted, Term) -> Option<f64>| {
+        let Some(at) = sets.iter().position(|set| (set.runtime, set.unit) == (runtime, unit)) else { return };
+        let Some(own) = sets.get(at).cloned() else { return };
+        let values = Term::ALL.map(|term| of(sets, &own, term).unwrap_or(own.coefficients.of(term)));
+        if let Some(set) = sets.get_mut(at) {
+            set.coefficients = Coefficients(values);
+        }
+    };
+    let vector = |sets: &[Fitted], own: &Fitted, term: Term| {
+        if own.fitted {
+            return None;
+        }
+        if term == Term::Padding {
+            return Some(0.0);
+        }
+        let (runtime, unit) = match term {
+            Term::Start => return None,
+            _ if CONTRACTIONS.contains(&term) => (Runtime::Eager, Vector),
+            _ => (Runtime::Compiled, Matrix),
+        };
+        find(sets, runtime, unit).map(|coefficients| coefficients.of(term))
+    };
+    put(Runtime::Compiled, Vector, &vector);
+    put(Runtime::Engine, Vector, &vector);
+    put(Runtime::Engine, Matrix, &|sets, _, term| match term {
+        Term::Start => None,
+        _ if SERVED.contains(&term) => None,
+        _ if NONE.contains(&term) => Some(0.0),
+        _ => find(sets, Runtime::Compiled, Matrix).map(|coefficients| coefficients.of(term)),
+    });
+}
+
 const HEADER: &str = "\
 # Written by `ergometer fit`. How often the time at the full rate of a device its kernels take, by term; spread is measured
 # over predicted time, 10th and 90th percentile of what was held back.
@@ -185,6 +233,18 @@ mod tests {
             }
         }
         assert_eq!(read(&written(builtin())).unwrap(), builtin());
+    }
+
+    #[test]
+    fn what_ships_is_put_together_as_stated() {
+        let mut sets = builtin().to_vec();
+        compose(&mut sets);
+        assert_eq!(sets, builtin());
+        let eager = of(&sets, Runtime::Eager, ArithmeticUnit::Vector).coefficients;
+        let compiled = of(&sets, Runtime::Compiled, ArithmeticUnit::Matrix).coefficients;
+        let put_together = of(&sets, Runtime::Compiled, ArithmeticUnit::Vector).coefficients;
+        assert_eq!(put_together.of(Term::Product), eager.of(Term::Product));
+        assert_eq!(put_together.of(Term::Norm), compiled.of(Term::Norm));
     }
 
     #[test]

@@ -46,6 +46,8 @@ fn most(term: Term) -> f64 {
     match term {
         Term::Conv | Term::Product => 2.0,
         Term::Padding => 4.0,
+        // What moves bytes and little else: strided, at worst a quarter of what is fetched is used.
+        Term::Elementwise | Term::Norm | Term::Reduce | Term::Pool | Term::Move => 4.0,
         Term::LargeDepthwise => 200.0,
         Term::Start => 200.0,
         _ => 12.0,

@@ -5,7 +5,8 @@
 //!
 //! - Views start nothing, and nor do slices, splits and transpositions that no reader needs in order: a reshape does,
 //!   and what is not element-wise.
-//! - A linear layer takes its bias with it. GELU in five nodes is one kernel, and so is `x·sigmoid(x)`.
+//! - A linear layer takes its bias with it. GELU is one kernel, in five nodes by its error function or in nine by a tangent,
+//!   and so is `x·sigmoid(x)`.
 //! - Attention (a product of activations, a softmax over it, perhaps scaled and masked on the way, and a second product)
 //!   is one kernel on matrix units; on vector units its steps are kernels of their own.
 //! - A compiler fuses element-wise operators, normalisations and reductions of rows that follow each other, unless
@@ -384,16 +385,11 @@ impl<'c> Lowering<'c> {
                 if let Some(before) = self.producers(at).next().filter(|before| fusible(*before)) {
                     groups.join(before, at);
                 }
-                let mut last = at;
-                for _ in 0..3 {
-                    let next = self.consumers(last).iter().copied().find(|next| {
-                        fusible(*next)
-                            && self.layer(*next).is_some_and(|layer| matches!(layer.operator, "Add" | "Mul"))
-                    });
-                    let Some(next) = next else { break };
-                    groups.join(next, at);
-                    last = next;
-                }
+                self.finish_gelu(at, &fusible, groups);
+            }
+            "Tanh" if let Some(before) = self.cubed(at, &fusible) => {
+                before.into_iter().for_each(|layer| groups.join(layer, at));
+                self.finish_gelu(at, &fusible, groups);
             }
             "Sigmoid" | "HardSigmoid" | "Tanh" => {
                 let source = self.producers(at).next();
@@ -407,6 +403,42 @@ impl<'c> Lowering<'c> {
             }
             _ => {}
         }
+    }
+
+    /// Joins what follows the error function or the tangent of GELU: one more, times the input, halved.
+    fn finish_gelu(&self, at: usize, fusible: &impl Fn(usize) -> bool, groups: &mut Groups) {
+        let mut last = at;
+        for _ in 0..3 {
+            let next = self.consumers(last).iter().copied().find(|next| {
+                fusible(*next)
+                    && self.layer(*next).is_some_and(|layer| matches!(layer.operator, "Add" | "Mul"))
+            });
+            let Some(next) = next else { break };
+            groups.join(next, at);
+            last = next;
+        }
+    }
+
+    /// The layers that make `√(2/π)·(x + 0.0447·x³)` before a tangent, where the cube is two products: so exporters write
+    /// GELU by its approximation. One with a power is written in Python, operator by operator.
+    fn cubed(&self, tanh: usize, fusible: impl Fn(usize) -> bool) -> Option<Vec<usize>> {
+        const LAYERS: usize = 5;
+        let mut found: Vec<usize> = vec![];
+        let mut open: Vec<usize> = self.producers(tanh).collect();
+        let mut sources = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            let arithmetic = self.layer(at).is_some_and(|layer| matches!(layer.operator, "Add" | "Mul"));
+            if found.contains(&at) {
+                continue;
+            }
+            if arithmetic && fusible(at) && found.len() < LAYERS {
+                found.push(at);
+                open.extend(self.producers(at));
+            } else {
+                sources.insert(self.maker(at));
+            }
+        }
+        (found.len() == LAYERS && sources.len() == 1).then_some(found)
     }
 
     /// One kernel for a group of layers: it reads each tensor from outside once, and writes what others read.
