@@ -128,46 +128,36 @@ pub fn read(text: &str) -> Result<Vec<Fitted>, UnknownTerm> {
 /// rest as compiled on matrix units. An engine runs kernels as compiled, but for products and attention, which have measurements
 /// of their own on matrix units, and for starts.
 pub fn compose(sets: &mut [Fitted]) {
-    use ArithmeticUnit::{Matrix, Vector};
     const CONTRACTIONS: [Term; 4] = [Term::Conv, Term::Product, Term::ProductBytes, Term::LowPower];
-    const SERVED: [Term; 3] = [Term::Product, Term::ProductBytes, Term::Attention];
-    // Tiles and masks are in what was measured of an engine; on vector units nothing was found to be filled up.
-    const NONE: [Term; 2] = [Term::Padding, Term::Mask];
-    let find = |sets: &[Fitted], runtime, unit| {
+    const SERVED: [Term; 4] = [Term::Product, Term::ProductBytes, Term::Attention, Term::Start];
+    let find = |runtime: Runtime, unit: ArithmeticUnit| {
         sets.iter().find(|set| (set.runtime, set.unit) == (runtime, unit)).map(|set| set.coefficients)
     };
-    let mut put = |runtime: Runtime,
-                   unit: ArithmeticUnit,
-                   of: &dyn Fn(&[Fitted], &Fitted, Term) -> Option<f64>| {
-        let Some(at) = sets.iter().position(|set| (set.runtime, set.unit) == (runtime, unit)) else { return };
-        let Some(own) = sets.get(at).cloned() else { return };
-        let values = Term::ALL.map(|term| of(sets, &own, term).unwrap_or(own.coefficients.of(term)));
-        if let Some(set) = sets.get_mut(at) {
-            set.coefficients = Coefficients(values);
-        }
-    };
-    let vector = |sets: &[Fitted], own: &Fitted, term: Term| {
-        if own.fitted {
-            return None;
-        }
-        if term == Term::Padding {
-            return Some(0.0);
-        }
-        let (runtime, unit) = match term {
-            Term::Start => return None,
-            _ if CONTRACTIONS.contains(&term) => (Runtime::Eager, Vector),
-            _ => (Runtime::Compiled, Matrix),
+    let eager = find(Runtime::Eager, ArithmeticUnit::Vector);
+    let compiled = find(Runtime::Compiled, ArithmeticUnit::Matrix);
+    let (Some(eager), Some(compiled)) = (eager, compiled) else { return };
+    for set in sets {
+        let own = set.coefficients;
+        let values = match (set.runtime, set.unit) {
+            (Runtime::Compiled | Runtime::Engine, ArithmeticUnit::Vector) if !set.fitted => {
+                Term::ALL.map(|term| match term {
+                    Term::Start => own.of(term),
+                    // Nothing was found to be filled up there.
+                    Term::Padding => 0.0,
+                    term if CONTRACTIONS.contains(&term) => eager.of(term),
+                    term => compiled.of(term),
+                })
+            }
+            (Runtime::Engine, ArithmeticUnit::Matrix) => Term::ALL.map(|term| match term {
+                // They are in what was measured of products and attention.
+                Term::Padding | Term::Mask => 0.0,
+                term if SERVED.contains(&term) => own.of(term),
+                term => compiled.of(term),
+            }),
+            _ => continue,
         };
-        find(sets, runtime, unit).map(|coefficients| coefficients.of(term))
-    };
-    put(Runtime::Compiled, Vector, &vector);
-    put(Runtime::Engine, Vector, &vector);
-    put(Runtime::Engine, Matrix, &|sets, _, term| match term {
-        Term::Start => None,
-        _ if SERVED.contains(&term) => None,
-        _ if NONE.contains(&term) => Some(0.0),
-        _ => find(sets, Runtime::Compiled, Matrix).map(|coefficients| coefficients.of(term)),
-    });
+        set.coefficients = Coefficients(values);
+    }
 }
 
 const HEADER: &str = "\
