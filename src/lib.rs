@@ -1,5 +1,5 @@
 //! What a neural network costs, before anyone runs it: operations, parameters, bytes and memory of an
-//! ONNX file, layer by layer, and a first estimate of seconds and joules on a named device.
+//! ONNX file, layer by layer, and an estimate of seconds and joules on a named device.
 //!
 //! ```
 //! use std::path::Path;
@@ -36,6 +36,7 @@
 //!
 //! | module | owns | stands on |
 //! |---|---|---|
+//! | [`names`] | names that people type, and what is called alike | |
 //! | [`units`] | measured quantities and how numbers are printed | |
 //! | [`tensor`] | element types, shapes, small known values | |
 //! | [`onnx`] | the wire format: reading, external data, stripping and writing | |
@@ -43,11 +44,11 @@
 //! | [`graph`] | inference over nodes, bodies and functions; binding of open dimensions | onnx, ops, tensor |
 //! | [`cost`] | counting: layers and what feeds them, totals, parameters, liveness, roll-ups | graph, ops, tensor |
 //! | [`law`] | counts as exact polynomials of open dimensions | cost, graph |
-//! | [`device`] | the catalogue of devices; what a profile of one holds | units |
-//! | [`factors`] | carbon intensity, prices and PUE; what an energy comes to with them | device, units |
+//! | [`device`] | the catalogue of devices; what a profile of one holds | names, units |
+//! | [`factors`] | carbon intensity, prices and PUE; what an energy comes to with them | device, names, units |
 //! | [`calibrate`] | measuring the local adapter and its power | device, units |
 //! | [`predict`] | time and energy | cost, device, factors, units |
-//! | [`zoo`] | scoring many models: what there is, a row for each, how they stand | predict, cost, graph, onnx, device |
+//! | [`zoo`] | scoring many models: what there is, a row for each, how they stand | predict, factors, cost, graph, onnx, device |
 //! | [`diff`] | what changed between two counted models, or one and its baseline | predict, cost, graph |
 //! | [`check`] | budgets: whether a model keeps them | diff |
 //! | [`report`] | screen, JSON, CSV, Markdown, charts, one HTML page: lays out, never computes | all above |
@@ -60,7 +61,8 @@
 //! - What an open dimension is taken to be: `src/graph/bind.rs`.
 //! - The law of a count, and why there is none: `src/law/mod.rs`.
 //! - A constant of the time or power model, with its origin: `src/predict/constants.rs`,
-//!   `src/predict/framework/coefficients.toml`.
+//!   `src/predict/framework/coefficients.toml`; what a layer draws: `src/predict/power.rs`.
+//! - What serving a language model takes: `src/predict/serving.rs`.
 //! - A device's figures, each with its source: `src/device/catalogue/`; those of grids and prices: `src/factors/`.
 //! - A kernel of the calibration: its file in `shaders/`, its row in `src/calibrate/kernels/`.
 //! - Which kernels a layer becomes: `src/predict/lowering.rs` over WebGPU, `src/predict/framework/fusion.rs` in PyTorch.

@@ -16,6 +16,7 @@ enum Imports {
 /// For each module, what it may import, in an order in which each stands on modules before it. The map at the top of
 /// `src/lib.rs` says why.
 const MAY_IMPORT: &[(&str, Imports)] = &[
+    ("names", Only(&[])),
     ("units", Only(&[])),
     ("tensor", Only(&["units"])),
     ("onnx", Only(&[])),
@@ -23,11 +24,11 @@ const MAY_IMPORT: &[(&str, Imports)] = &[
     ("graph", Only(&["onnx", "ops", "tensor"])),
     ("cost", Only(&["graph", "ops", "tensor", "units"])),
     ("law", Only(&["cost", "graph"])),
-    ("device", Only(&["units"])),
-    ("factors", Only(&["device", "units"])),
+    ("device", Only(&["names", "units"])),
+    ("factors", Only(&["device", "names", "units"])),
     ("calibrate", Only(&["device", "units"])),
     ("predict", Only(&["cost", "device", "factors", "units"])),
-    ("zoo", Only(&["predict", "device", "cost", "graph", "onnx", "ops", "tensor", "units"])),
+    ("zoo", Only(&["predict", "factors", "device", "cost", "graph", "onnx", "ops", "tensor", "units"])),
     ("diff", Only(&["predict", "cost", "graph", "ops", "tensor", "units"])),
     ("check", Only(&["diff", "units"])),
     // What people see may speak of everything.

@@ -148,6 +148,9 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     if let Some(error) = counted.iter().find_map(|counted| counted.prompt.as_ref().err()) {
         error::warn(&format!("{name}: the prompt is not estimated: {}", error.message));
     }
+    if counted.iter().any(|counted| !counted.token.cost.totals.complete) {
+        error::warn(&format!("{name}: not all of its nodes are counted; `ergometer analyze` says which"));
+    }
     targets.warnings.iter().for_each(|warning| error::warn(warning));
     Ok(if served.len() == rows { Status::Done } else { Status::Partial })
 }

@@ -14,12 +14,14 @@ mod error;
 mod infer;
 mod names;
 mod order;
+mod request;
 mod scope;
 mod values;
 
-pub use bind::{Binding, Origin, Request, Tokens};
+pub use bind::{Binding, Origin};
 pub use error::GraphError;
 pub use infer::infer;
+pub use request::{Request, Tokens};
 
 use std::borrow::Cow;
 use std::ops::Range;
