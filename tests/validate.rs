@@ -15,7 +15,7 @@ use ergometer::device::{Catalogue, Precision};
 use ergometer::graph::{Request, infer};
 use ergometer::onnx;
 use ergometer::predict::Runtime;
-use ergometer::predict::framework::{Coefficients, Term, terms};
+use ergometer::predict::framework::{Coefficients, Processor, Term, terms};
 use serde_json::Value;
 
 const MODELS: [&str; 6] = [
@@ -149,7 +149,8 @@ fn kernels_alone_take_no_start_and_the_machine_draws_beside_the_device() {
     let row = Catalogue::builtin().find("a100").unwrap();
     let (mut sums, unit) = terms(&counted, row, Runtime::Eager, Some(Precision::Fp32)).unwrap();
     sums[Term::Start as usize] = 0.0;
-    let shipped = ergometer::predict::framework::of(&[], Runtime::Eager, unit).coefficients;
+    let shipped =
+        ergometer::predict::framework::of(&[], Runtime::Eager, unit, Processor::Accelerator).coefficients;
     // What is measured is half of what the kernels are estimated at, and a millisecond of an A100 and its host.
     let seconds = shipped.seconds(&sums) / 2.0;
     let csv = format!(

@@ -39,7 +39,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let data = options.data.clone().unwrap_or(name);
     for set in measured.sets() {
-        let Set { runtime, unit, .. } = set;
+        let Set { runtime, unit, processor, .. } = set;
         let cases = set.cases();
         if cases.len() < FEWEST {
             super::error::warn(&format!(
@@ -48,7 +48,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
             ));
             continue;
         }
-        let before = framework::of(&sets, runtime, unit).coefficients;
+        let before = framework::of(&sets, runtime, unit, processor).coefficients;
         let found = fit::fit(&cases.iter().collect::<Vec<&Case>>(), &before);
         let mut spread = None;
         for by in [HeldBack::Family, HeldBack::Device] {
@@ -74,12 +74,16 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         let set = Fitted {
             runtime,
             unit,
+            processor,
             fitted: true,
             data: format!("{data}: {} runs", cases.len()),
-            spread: spread.unwrap_or(framework::of(&sets, runtime, unit).spread),
+            spread: spread.unwrap_or(framework::of(&sets, runtime, unit, processor).spread),
             coefficients: found,
         };
-        match sets.iter_mut().find(|known| (known.runtime, known.unit) == (runtime, unit)) {
+        match sets
+            .iter_mut()
+            .find(|known| (known.runtime, known.unit, known.processor) == (runtime, unit, processor))
+        {
             Some(known) => *known = set,
             None => sets.push(set),
         }

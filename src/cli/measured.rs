@@ -15,7 +15,7 @@ use crate::device::{ArithmeticUnit, Catalogue, Device};
 use crate::graph;
 use crate::onnx;
 use crate::predict::framework::fit::{Case, Errors};
-use crate::predict::framework::{self, Fitted, Term};
+use crate::predict::framework::{self, Fitted, Processor, Term};
 use crate::predict::{self, Interval, Runtime, predict};
 use crate::zoo;
 
@@ -53,6 +53,8 @@ pub struct Run {
     pub kernels: bool,
     /// What did its contractions.
     pub unit: ArithmeticUnit,
+    /// What sort of processor that is a part of.
+    pub processor: Processor,
     /// Measured seconds.
     pub seconds: f64,
     /// Measured joules of the device.
@@ -245,6 +247,8 @@ pub struct Set<'r> {
     pub runtime: Runtime,
     /// What does their contractions.
     pub unit: ArithmeticUnit,
+    /// What sort of processor that is a part of.
+    pub processor: Processor,
     /// The runs.
     pub runs: Vec<&'r Run>,
 }
@@ -282,10 +286,9 @@ impl Measured {
     pub fn sets(&self) -> Vec<Set<'_>> {
         let mut sets: BTreeMap<_, Set> = BTreeMap::new();
         for run in self.runs.iter().filter(|run| run.terms.is_some()) {
-            let Run { runtime, unit, .. } = *run;
-            let set =
-                sets.entry((runtime.name(), unit.name())).or_insert(Set { runtime, unit, runs: vec![] });
-            set.runs.push(run);
+            let Run { runtime, unit, processor, .. } = *run;
+            let none = Set { runtime, unit, processor, runs: vec![] };
+            sets.entry((runtime.name(), unit.name(), processor)).or_insert(none).runs.push(run);
         }
         sets.into_values().collect()
     }
@@ -354,7 +357,12 @@ impl Counter<'_> {
             if let Some(starts) = terms.get_mut(Term::Start as usize) {
                 *starts = 0.0;
             }
-            let set = framework::of(coefficients.unwrap_or(framework::builtin()), runtime, prediction.unit);
+            let set = framework::of(
+                coefficients.unwrap_or(framework::builtin()),
+                runtime,
+                prediction.unit,
+                Processor::of(device),
+            );
             let value = set.coefficients.seconds(terms);
             let [low, high] = set.spread;
             predicted = Interval { value, low: value * low, high: value * high };
@@ -369,6 +377,7 @@ impl Counter<'_> {
             device: device.id.to_string(),
             runtime,
             unit: prediction.unit,
+            processor: Processor::of(device),
             seconds,
             joules: row.joules,
             joules_wall: row.joules_wall,

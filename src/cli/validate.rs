@@ -112,7 +112,7 @@ fn held_back<'m>(
 ) -> Result<(Vec<Pair<'m>>, Vec<Run>), Refusal> {
     let (mut pairs, mut energies) = (vec![], vec![]);
     for set in measured.sets() {
-        let Set { runtime, unit, ref runs } = set;
+        let Set { runtime, unit, processor, ref runs } = set;
         let Some(groups) = set.groups(by) else {
             super::error::warn(&format!(
                 "all {runtime} runs on {unit} units are of one {}: they are left out",
@@ -120,7 +120,7 @@ fn held_back<'m>(
             ));
             continue;
         };
-        let known: &Fitted = framework::of(framework::builtin(), runtime, unit);
+        let known: &Fitted = framework::of(framework::builtin(), runtime, unit, processor);
         let cases = set.cases();
         let fitted = fit::without_each(&cases, &groups);
         let ratios = fit::held_back(&cases, &groups, &fitted);

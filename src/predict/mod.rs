@@ -425,7 +425,7 @@ fn by_spec(
     let chosen = precision.unwrap_or_else(|| precision::of_model(cost));
     let mut rates = rates::Rates::of(device, chosen)?;
     let sets = request.coefficients.unwrap_or(framework::builtin());
-    let set = framework::of(sets, runtime, rates.contraction.unit);
+    let set = framework::of(sets, runtime, rates.contraction.unit, framework::Processor::of(device));
     if !set.fitted {
         rates.basis = Basis::Assumed;
     }
@@ -461,7 +461,7 @@ fn by_spec(
         fits_memory: fits_memory(cost, device, storage, sharing),
         complete: cost.totals.complete,
         assumptions: constants::used(set),
-        notes: notes(cost, chosen, &rates, runtime),
+        notes: notes(cost, device, chosen, &rates, runtime),
     })
 }
 
@@ -503,7 +503,13 @@ fn fits_memory(cost: &ModelCost, device: &Device, storage: precision::Storage, s
     Some(params + storage.activations(cost.totals.peak_activation_bytes?) <= capacity)
 }
 
-fn notes(cost: &ModelCost, chosen: Precision, rates: &rates::Rates, runtime: Runtime) -> Vec<String> {
+fn notes(
+    cost: &ModelCost,
+    device: &Device,
+    chosen: Precision,
+    rates: &rates::Rates,
+    runtime: Runtime,
+) -> Vec<String> {
     let mut notes = vec![match runtime {
         Runtime::Compiled => "compiled and fused, as torch.compile does".to_owned(),
         Runtime::Engine => "by a graph engine: kernels as compiled, started together".to_owned(),
@@ -515,9 +521,15 @@ fn notes(cost: &ModelCost, chosen: Precision, rates: &rates::Rates, runtime: Run
         notes.push(format!("the device states no faster {chosen} rate: contractions run in {runs_as}"));
     }
     if rates.basis == Basis::Assumed {
-        notes.push(format!(
-            "the coefficients are fitted on NVIDIA GPUs in fp32 and fp16: for {runs_as} on this device they are assumed"
-        ));
+        notes.push(match framework::Processor::of(device) {
+            framework::Processor::Accelerator => format!(
+                "the coefficients are fitted on NVIDIA GPUs in fp32 and fp16: for {runs_as} on this device they are assumed"
+            ),
+            framework::Processor::Cpu => format!(
+                "the coefficients are fitted on one CPU, a Core i7-12700H in fp32, compiled, at batch 1: for {runs_as} on \
+                 this device they are assumed"
+            ),
+        });
     }
     notes
 }

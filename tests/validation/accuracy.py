@@ -20,6 +20,7 @@ ROWS = [
     ("time", "eager", "matrix", "images (timm)", "family", "FP16 image models, eager; one family of models"),
     ("time", "eager", "matrix", "images (timm)", "device", "the same; one GPU of 5"),
     ("time", "compiled", "matrix", "images (timm)", "family", "FP16 image models, compiled; one family of models"),
+    ("time", "compiled", "vector", "images (timm)", "family", "FP32 image models on a CPU, compiled; one family of models"),
     ("time", "eager", "vector", "all", "device", "FP32 models, eager; one GPU of 7"),
     ("time", "eager", "vector", "transformers (NeuSight)", "device", "of these, NeuSight's transformers"),
     ("time", "eager", "vector", "images (NVIDIA)", "device", "of these, NVIDIA's convolutional examples"),

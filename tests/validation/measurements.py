@@ -23,6 +23,7 @@ TIMM = {
     "rtx4090_amp_nchw_pt240_eager": ("rtx-4090", "eager"),
     "rtx4090_amp_nchw_pt240_dynamo": ("rtx-4090", "compiled"),
     "rtx4090_amp_nchw_pt291_dynamo": ("rtx-4090", "compiled"),
+    "i7_12700h_fp32_nchw_pt240_dynamo": ("i7-12700h", "compiled"),
 }
 NEUSIGHT = {
     "P4": "p4",
@@ -133,7 +134,7 @@ def measurements(data):
                 "path": f"timm/{row['model']}-{row['img_size']}.onnx",
                 "device": device,
                 "batch": row["batch"],
-                "precision": "amp",
+                "precision": row["run"].split("_")[-4],
                 "runtime": runtime,
                 "seconds": float(row["batch"]) / float(row["samples_per_s"]),
                 "class": "images (timm)",

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Term;
-use crate::device::ArithmeticUnit;
+use crate::device::{ArithmeticUnit, Device, DeviceKind};
 use crate::predict::Runtime;
 
 /// One for each term: how often the full-rate time a real kernel takes.
@@ -44,6 +44,34 @@ impl Coefficients {
     }
 }
 
+/// What sort of processor runs kernels: hosts have caches and libraries of their own kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Processor {
+    /// A GPU, or another accelerator beside a host.
+    #[default]
+    Accelerator,
+    /// The host itself.
+    Cpu,
+}
+
+impl Processor {
+    /// That of a device.
+    #[must_use]
+    pub fn of(device: &Device) -> Self {
+        if device.kind == DeviceKind::Cpu { Self::Cpu } else { Self::Accelerator }
+    }
+
+    /// Its name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accelerator => "accelerator",
+            Self::Cpu => "cpu",
+        }
+    }
+}
+
 /// A set of coefficients, and what is known of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fitted {
@@ -51,6 +79,8 @@ pub struct Fitted {
     pub runtime: Runtime,
     /// What does the contractions.
     pub unit: ArithmeticUnit,
+    /// What sort of processor they are a part of.
+    pub processor: Processor,
     /// Whether measurements of this runtime and unit are behind it. If not, it is put together of other sets.
     pub fitted: bool,
     /// The measurements that it was fitted on, with their date.
@@ -67,6 +97,8 @@ pub struct Fitted {
 struct Row {
     runtime: Runtime,
     unit: ArithmeticUnit,
+    #[serde(default)]
+    processor: Processor,
     fitted: bool,
     data: String,
     spread: [f64; 2],
@@ -116,8 +148,8 @@ pub fn read(text: &str) -> Result<Vec<Fitted>, UnknownTerm> {
             if row.spread.iter().any(|end| !(end.is_finite() && *end > 0.0)) {
                 return Err(UnknownTerm::Value("spread".to_owned()));
             }
-            let Row { runtime, unit, fitted, data, spread, .. } = row;
-            Ok(Fitted { runtime, unit, fitted, data, spread, coefficients: Coefficients(values) })
+            let Row { runtime, unit, processor, fitted, data, spread, .. } = row;
+            Ok(Fitted { runtime, unit, processor, fitted, data, spread, coefficients: Coefficients(values) })
         })
         .collect()
 }
@@ -126,19 +158,26 @@ pub fn read(text: &str) -> Result<Vec<Fitted>, UnknownTerm> {
 ///
 /// What runs compiled on vector units does contractions as eager on vector units, for both call the maker's libraries, and the
 /// rest as compiled on matrix units. An engine runs kernels as compiled, but for products and attention, which have measurements
-/// of their own on matrix units, and for starts.
+/// of their own on matrix units, and for starts. On hosts, only what is compiled is measured, and all run alike.
 pub fn compose(sets: &mut [Fitted]) {
     const CONTRACTIONS: [Term; 4] = [Term::Conv, Term::Product, Term::ProductBytes, Term::LowPower];
     const SERVED: [Term; 4] = [Term::Product, Term::ProductBytes, Term::Attention, Term::Start];
-    let find = |runtime: Runtime, unit: ArithmeticUnit| {
-        sets.iter().find(|set| (set.runtime, set.unit) == (runtime, unit)).map(|set| set.coefficients)
+    let find = |runtime: Runtime, unit: ArithmeticUnit, processor: Processor| {
+        let wanted = (runtime, unit, processor);
+        let found = sets.iter().find(|set| (set.runtime, set.unit, set.processor) == wanted);
+        found.map(|set| set.coefficients)
     };
-    let eager = find(Runtime::Eager, ArithmeticUnit::Vector);
-    let compiled = find(Runtime::Compiled, ArithmeticUnit::Matrix);
-    let (Some(eager), Some(compiled)) = (eager, compiled) else { return };
+    let eager = find(Runtime::Eager, ArithmeticUnit::Vector, Processor::Accelerator);
+    let compiled = find(Runtime::Compiled, ArithmeticUnit::Matrix, Processor::Accelerator);
+    let host = find(Runtime::Compiled, ArithmeticUnit::Vector, Processor::Cpu);
+    let (Some(eager), Some(compiled), Some(host)) = (eager, compiled, host) else { return };
     for set in sets {
         let own = set.coefficients;
         let values = match (set.runtime, set.unit) {
+            _ if set.processor == Processor::Cpu => match set.runtime {
+                Runtime::Compiled => continue,
+                _ => Term::ALL.map(|term| if term == Term::Start { own.of(term) } else { host.of(term) }),
+            },
             (Runtime::Compiled | Runtime::Engine, ArithmeticUnit::Vector) if !set.fitted => {
                 Term::ALL.map(|term| match term {
                     Term::Start => own.of(term),
@@ -172,12 +211,16 @@ pub fn written(sets: &[Fitted]) -> String {
     let digits = |value: f64| format!("{value:.2e}").parse::<f64>().unwrap_or(value);
     let mut text = HEADER.to_owned();
     for set in sets {
-        let Fitted { runtime, unit, fitted, data, spread: [low, high], coefficients } = set;
+        let Fitted { runtime, unit, processor, fitted, data, spread: [low, high], coefficients } = set;
         let (low, high) = (digits(*low), digits(*high));
         // Quotes and backslashes are the two that a basic string of TOML cannot hold as they are.
+        let processor = match processor {
+            Processor::Accelerator => String::new(),
+            Processor::Cpu => format!("processor = \"{}\"\n", processor.name()),
+        };
         let data = data.replace('\\', "\\\\").replace('"', "\\\"");
         text += &format!(
-            "[[set]]\nruntime = \"{runtime}\"\nunit = \"{unit}\"\nfitted = {fitted}\ndata = \"{data}\"\nspread = [{low:?}, {high:?}]\n\n[set.terms]\n"
+            "[[set]]\nruntime = \"{runtime}\"\nunit = \"{unit}\"\n{processor}fitted = {fitted}\ndata = \"{data}\"\nspread = [{low:?}, {high:?}]\n\n[set.terms]\n"
         );
         for term in Term::ALL {
             let value = digits(coefficients.of(term));
@@ -198,10 +241,12 @@ pub fn builtin() -> &'static [Fitted] {
     &BUILTIN
 }
 
-/// The set of a runtime and unit: of those given, else of those that ship.
+/// The set of a runtime, unit and processor: of those given, else of those that ship.
 #[must_use]
-pub fn of(sets: &[Fitted], runtime: Runtime, unit: ArithmeticUnit) -> &Fitted {
-    let of = |set: &&Fitted| set.runtime == runtime && set.unit == unit;
+pub fn of(sets: &[Fitted], runtime: Runtime, unit: ArithmeticUnit, processor: Processor) -> &Fitted {
+    // Some hosts have matrix units of their own; nothing of them is measured but in their vector units.
+    let unit = if processor == Processor::Cpu { ArithmeticUnit::Vector } else { unit };
+    let of = |set: &&Fitted| (set.runtime, set.unit, set.processor) == (runtime, unit, processor);
     let shipped = || builtin().iter().find(of);
     sets.iter().find(of).or_else(shipped).expect("a test finds a set for each runtime and unit")
 }
@@ -214,8 +259,10 @@ mod tests {
     fn every_runtime_and_unit_has_a_set_with_every_term() {
         for runtime in [Runtime::Eager, Runtime::Compiled, Runtime::Engine] {
             for unit in [ArithmeticUnit::Matrix, ArithmeticUnit::Vector] {
-                let set = of(builtin(), runtime, unit);
+                let set = of(builtin(), runtime, unit, Processor::Accelerator);
                 assert_eq!((set.runtime, set.unit), (runtime, unit));
+                let host = of(builtin(), runtime, unit, Processor::Cpu);
+                assert_eq!((host.runtime, host.processor), (runtime, Processor::Cpu));
                 assert!(set.spread[0] < 1.0 && set.spread[1] > 1.0, "{set:?}");
                 assert!(
                     set.coefficients.of(Term::Product) > 0.5 && set.coefficients.of(Term::ProductBytes) > 0.5
@@ -230,9 +277,10 @@ mod tests {
         let mut sets = builtin().to_vec();
         compose(&mut sets);
         assert_eq!(sets, builtin());
-        let eager = of(&sets, Runtime::Eager, ArithmeticUnit::Vector).coefficients;
-        let compiled = of(&sets, Runtime::Compiled, ArithmeticUnit::Matrix).coefficients;
-        let put_together = of(&sets, Runtime::Compiled, ArithmeticUnit::Vector).coefficients;
+        let of = |runtime, unit| of(&sets, runtime, unit, Processor::Accelerator).coefficients;
+        let eager = of(Runtime::Eager, ArithmeticUnit::Vector);
+        let compiled = of(Runtime::Compiled, ArithmeticUnit::Matrix);
+        let put_together = of(Runtime::Compiled, ArithmeticUnit::Vector);
         assert_eq!(put_together.of(Term::Product), eager.of(Term::Product));
         assert_eq!(put_together.of(Term::Norm), compiled.of(Term::Norm));
     }

@@ -12,7 +12,7 @@ mod fusion;
 mod term;
 mod work;
 
-pub use coefficients::{Coefficients, Fitted, UnknownTerm, builtin, compose, of, read, written};
+pub use coefficients::{Coefficients, Fitted, Processor, UnknownTerm, builtin, compose, of, read, written};
 pub use term::Term;
 
 use super::precision::Storage;
