@@ -1,5 +1,8 @@
 //! Predicted against measured times, a dot a run.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use kuva::plot::legend::LegendPosition;
 use kuva::plot::{LinePlot, ScatterPlot};
 use kuva::prelude::Plot;
@@ -27,7 +30,13 @@ pub struct Compared {
 #[must_use]
 pub fn compared<'a>(title: String, mut points: Vec<Compared>) -> Option<Chart<'a>> {
     points.retain(|point| drawable(point.measured) && drawable(point.predicted));
-    points.sort_by(|a, b| a.series.cmp(&b.series));
+    let mut runs: HashMap<String, usize> = HashMap::new();
+    for point in &points {
+        *runs.entry(point.series.clone()).or_default() += 1;
+    }
+    // Those of most runs have a colour.
+    let place = |point: &Compared| (Reverse(runs.get(&point.series).copied()), point.series.clone());
+    points.sort_by_cached_key(place);
     let ends = axis::decades(points.iter().flat_map(|point| [point.measured, point.predicted]))?;
     let about = format!("{title}: {} runs", points.len());
     Some(Chart {
@@ -49,7 +58,7 @@ fn draw(canvas: &Canvas, points: &[Compared], ends: (f64, f64)) -> Drawing {
             .with_color(ink.quiet)
             .with_stroke_width(1.0),
     )];
-    let mut entries = vec![];
+    let (mut entries, mut others) = (vec![], 0);
     for (number, series) in points.chunk_by(|a, b| a.series == b.series).enumerate() {
         let colour = Some(number).filter(|number| *number < COLOURED);
         plots.push(Plot::Scatter(
@@ -60,9 +69,13 @@ fn draw(canvas: &Canvas, points: &[Compared], ends: (f64, f64)) -> Drawing {
                 .with_marker_opacity(0.6)
                 .with_tooltips(),
         ));
-        if let Some(first) = series.first() {
+        if let Some(first) = series.first().filter(|_| colour.is_some()) {
             entries.push(ink.entry(&first.series, colour));
         }
+        others += usize::from(colour.is_none());
+    }
+    if others > 0 {
+        entries.push(ink.entry(&format!("{others} more"), None));
     }
     let layout = axis::across(ends, ends, "s")
         .with_y_tick_step(axis::step(ends))
