@@ -53,9 +53,9 @@ pub(super) const POWER_LIMIT: Assumption =
     Assumption { name: "limit of power", value: 0.97, unit: "of the board power", origin: FITTED_POWER };
 
 /// Measured over predicted power, 10th and 90th percentile over three GPUs that count the same, each by constants of others:
-/// H100 0.84 to 1.05 by those of B200, B200 0.72 to 1.16 by those of H100, and the card of IrEne's data (2021) 1.3 to 1.5 by
+/// H100 0.84 to 1.05 by those of B200, B200 0.72 to 1.16 by those of H100, and the card of IrEne's data (2021) 1.4 to 1.6 by
 /// those of both: it draws more than the board power of the one that it is taken for.
-pub(super) const POWER_SPREAD: (f64, f64) = (0.8, 1.45);
+pub(super) const POWER_SPREAD: (f64, f64) = (0.8, 1.55);
 
 /// What a machine draws for each accelerator in it beside the accelerator's own power: processor, memory, fans, losses of the
 /// power supply.
