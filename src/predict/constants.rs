@@ -61,13 +61,13 @@ pub(super) const POWER_SPREAD: (f64, f64) = (0.8, 1.55);
 /// power supply.
 pub(super) const HOST_POWER: Assumption = Assumption {
     name: "power of the host",
-    value: 120.0,
+    value: 146.0,
     unit: "W an accelerator",
-    origin: "wall power of 8 machines of 1 to 8 GPUs, less 0.97 of their board power (MLPerf Inference v1.1 to v3.0)",
+    origin: "median of 8 machines of 1 to 8 GPUs at the wall, less 0.97 of their board power (MLPerf Inference, tests/validation/host.py)",
 };
 
-/// The least and the most of these machines, in watts: one server of 8 GPUs, one of 4.
-pub(super) const HOST_SPREAD: (f64, f64) = (40.0, 210.0);
+/// Watts of these machines, 10th and 90th percentile.
+pub(super) const HOST_SPREAD: (f64, f64) = (94.0, 233.0);
 
 /// Time of the WebGPU runtime's kernels over that of ours of the same class, 10th and 90th percentile. A
 /// judgement: kernels of like shape have been seen to lie within a quarter of each other.

@@ -9,7 +9,8 @@
 //! for a board of power `P` whose peak rate is `peak`: a part that runs as long as the device is busy, a part for each
 //! FLOP, which scales with what the board is built to draw at its peak, a part for each byte, which does not, and the limit
 //! that the board holds. The form is that of the roofline model of energy (Choi, Bedard, Fowler, Vuduc, IPDPS 2013), with a
-//! limit; the constants are fitted by `tests/validation/serving.py`.
+//! limit; the constants are fitted by `tests/validation/serving.py`,
+//! that of the host by `tests/validation/host.py`.
 
 use super::precision::Storage;
 use super::rates::own_peak;

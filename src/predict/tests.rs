@@ -172,7 +172,7 @@ fn shares_add_up_to_one_layers_to_the_latency_and_intervals_hold_their_value() {
         assert!(energy.low < energy.value && energy.value < energy.high);
         close(found.layers.iter().filter_map(|layer| layer.energy).map(|part| part.0).sum(), energy.value.0);
         let system = found.system_energy.unwrap();
-        close(system.value.0, energy.value.0 + 120.0 * found.latency.value.0);
+        close(system.value.0, energy.value.0 + 146.0 * found.latency.value.0);
         assert!(system.low < system.value && system.value < system.high && system.low > energy.low);
         let watts = (energy.value / found.latency.value).0;
         assert!(watts > 0.2 * 400.0 && watts < 400.0, "{watts}");
