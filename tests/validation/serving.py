@@ -230,7 +230,7 @@ def main(ergometer, data, folder=None):
     factors = fit_time(own)
     print("fitted on H100:", np.round(factors, 2))
     told("H100 by these", [np.dot(sums, factors) / time for _, sums, time in own])
-    # A third of what B200 takes to reason waits for a server that is slower than any other here.
+    # What B200 takes to reason waits for a server that is slower than any other here.
     chats = [case for case, (row, _) in zip(steps, every) if case[0] == "B200" and row["task"] == "lm-arena-chat"]
     told("B200 held back, chats", [np.dot(sums, factors) / time for _, sums, time in chats])
 
