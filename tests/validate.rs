@@ -178,7 +178,16 @@ fn kernels_alone_take_no_start_and_the_machine_draws_beside_the_device() {
 fn a_picture_shows_a_dot_for_each_run() {
     let folder = Folder::new("validate_svg");
     folder.write("runs.csv", measurements().as_bytes());
-    folder.stdout(&["validate", "--measured", "runs.csv", "--svg", "runs.svg"]);
+    folder.stdout(&["validate", "--measured", "runs.csv", "--svg", "runs.svg", "--runs", "each.csv"]);
+    // Each run twice: its time and its energy.
+    let each = folder.read("each.csv");
+    assert_eq!(each.lines().count(), 1 + 2 * 54);
+    let t4 = each.lines().find(|line| {
+        line.starts_with("time,resnet50,resnet50 batch=8,resnet,,nvidia-tesla-t4,eager,vector,")
+    });
+    let figures: Vec<f64> = t4.unwrap().split(',').skip(8).map(|number| number.parse().unwrap()).collect();
+    let [_, value, low, high] = figures[..] else { panic!("{figures:?}") };
+    assert!(low < value && value < high);
     let svg = folder.read("runs.svg");
     assert!(svg.starts_with("<svg"), "{}", svg.get(..80).unwrap_or(&svg));
     assert_eq!(svg.matches(" measured\n").count(), 54);

@@ -13,6 +13,7 @@ use crate::predict::Interval;
 use crate::predict::framework::fit::{self, Errors, rank_correlation};
 use crate::predict::framework::{self, Fitted};
 use crate::report::chart::{self, Compared};
+use crate::report::csv;
 use crate::report::grid::{Cell, Column, Fit, Grid};
 use crate::units::quantity;
 
@@ -30,6 +31,9 @@ pub struct Options {
     /// Predict each by coefficients fitted on the others: runs of one family, or of one device, are held back together
     #[arg(long, value_name = "BY", conflicts_with = "coefficients")]
     held_back: Option<HeldBack>,
+    /// Write each run beside its prediction, as CSV
+    #[arg(long, value_name = "FILE.csv")]
+    runs: Option<PathBuf>,
     /// Draw predicted against measured times, as SVG
     #[arg(long, value_name = "FILE.svg")]
     svg: Option<PathBuf>,
@@ -51,7 +55,7 @@ impl Pair<'_> {
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     let path = &options.measured.measured;
-    for file in [&options.svg, &global.output].into_iter().flatten() {
+    for file in [&options.svg, &options.runs, &global.output].into_iter().flatten() {
         output::keep_apart(Some(file), std::slice::from_ref(path))?;
     }
     let coefficients = options.coefficients.as_deref().map(measured::coefficients).transpose()?;
@@ -66,16 +70,25 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     };
     let (kernels, times): (Vec<Pair>, Vec<Pair>) = times.into_iter().partition(|pair| pair.run.kernels);
     let energies = energies.as_ref().unwrap_or(&measured.runs);
-    let mut rows = rows_of("time", &times);
-    rows.extend(rows_of("energy", &energies.iter().filter_map(energy).collect::<Vec<_>>()));
-    rows.extend(rows_of("energy at the wall", &energies.iter().filter_map(system).collect::<Vec<_>>()));
-    rows.extend(rows_of("kernels", &kernels));
+    let figures: [(&str, Vec<Pair>); 4] = [
+        ("time", times),
+        ("energy", energies.iter().filter_map(energy).collect()),
+        ("energy at the wall", energies.iter().filter_map(system).collect()),
+        ("kernels", kernels),
+    ];
+    let rows = figures.iter().flat_map(|(figure, pairs)| rows_of(figure, pairs)).collect();
+    let [(_, times), ..] = &figures;
     let grid = Grid { columns: columns(), rows, foot: vec![] };
+    if let Some(file) = &options.runs {
+        let mut text = vec![];
+        csv::write(&each(&figures), true, &mut text)?;
+        pictures::write(file, &text)?;
+    }
     let mut out = Output::open(global)?;
     output::write(&grid, global, &mut out)?;
     out.finish()?;
     if !global.quiet {
-        worst(&times);
+        worst(times);
     }
     if let Some(file) = &options.svg {
         let points = times.iter().map(|pair| Compared {
@@ -151,6 +164,49 @@ fn held_back<'m>(
             .hint("hold back by the other of family and device"));
     }
     Ok((pairs, energies))
+}
+
+/// Each run beside its prediction.
+fn each<'r>(figures: &'r [(&'static str, Vec<Pair<'r>>)]) -> Grid<'r> {
+    let word = |key| Column::new(key, key, Fit::Word);
+    let row = |figure: &'static str, pair: &'r Pair| {
+        let Pair { run, measured, predicted, .. } = pair;
+        vec![
+            Cell::text(figure),
+            Cell::text(run.model.as_str()),
+            Cell::text(run.name.as_str()),
+            Cell::text(run.family.as_str()),
+            Cell::text(run.class.as_str()),
+            Cell::text(run.device.as_str()),
+            Cell::text(run.runtime.name()),
+            Cell::text(run.unit.name()),
+            Cell::Plain(*measured),
+            Cell::Plain(predicted.value),
+            Cell::Plain(predicted.low),
+            Cell::Plain(predicted.high),
+        ]
+    };
+    let rows = figures.iter().flat_map(|(figure, pairs)| pairs.iter().map(move |pair| row(figure, pair)));
+    Grid {
+        columns: [
+            "figure",
+            "model",
+            "run",
+            "family",
+            "class",
+            "device",
+            "runtime",
+            "unit",
+            "measured",
+            "predicted",
+            "low",
+            "high",
+        ]
+        .map(word)
+        .into(),
+        rows: rows.collect(),
+        foot: vec![],
+    }
 }
 
 fn columns() -> Vec<Column<'static>> {
