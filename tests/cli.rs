@@ -201,6 +201,31 @@ fn all_devices_are_a_row_each_and_the_least_energy_is_first() {
 }
 
 #[test]
+fn every_runtime_and_format_has_an_estimate_and_amp_is_sixteen_bits() {
+    let folder = Folder::new("formats");
+    folder.with("m.onnx", &classifier());
+    let latency = |words: &[&str]| {
+        let text = folder.stdout(&[&["m.onnx", "--device", "h100", "--json"], words].concat());
+        let analysis: serde_json::Value = serde_json::from_str(&text).expect("the output is JSON");
+        analysis["estimates"][0]["latency_s"]["value"].as_f64().expect("a number")
+    };
+    for precision in ["fp32", "tf32", "fp16", "bf16", "fp8", "int8"] {
+        for runtime in ["eager", "compiled", "engine"] {
+            assert!(
+                latency(&["--precision", precision, "--runtime", runtime]) > 0.0,
+                "{precision} {runtime}"
+            );
+        }
+    }
+    assert_eq!(latency(&["--precision", "amp"]), latency(&["--precision", "fp16"]));
+    // Of a model that waits for its starts: an engine starts all kernels together.
+    assert!(latency(&["--runtime", "engine"]) < latency(&["--runtime", "compiled"]));
+    assert!(latency(&["--runtime", "compiled"]) < latency(&["--runtime", "eager"]));
+    let paper = folder.stdout(&["m.onnx", "--device", "h100", "--paper", "cv,2016-01"]);
+    assert!(paper.contains("Paper energy"), "{paper}");
+}
+
+#[test]
 fn own_devices_are_estimated_for_and_a_bad_table_is_named() {
     let folder = Folder::new("own_devices");
     folder.with("m.onnx", &classifier());

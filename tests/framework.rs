@@ -143,6 +143,25 @@ fn gelu_by_a_tangent_is_one_kernel_where_python_did_not_write_it() {
     assert_eq!(Found::eager(gelu_by_tangent(&[node("Pow", &["x", "three"], &["cube"])])).started(), 9);
 }
 
+#[test]
+fn a_cache_that_grows_is_written_anew_but_by_an_engine() {
+    // Keys of 2 heads of 8: 100 tokens in the cache, and a new one.
+    let keys = |tokens: i64| [N(1), N(2), N(tokens), N(8)];
+    let parts = || {
+        let nodes = vec![
+            node("Relu", &["k"], &["key"]),
+            node("Concat", &["past", "key"], &["present"]).int("axis", 2),
+        ];
+        (vec![float("k", &keys(1)), float("past", &keys(100))], vec![], nodes)
+    };
+    let token = 4 * 2 * 8;
+    for runtime in [Runtime::Eager, Runtime::Compiled] {
+        let found = Found::of(runtime, Precision::Fp32, parts());
+        assert_eq!(found.bytes(Term::Move), 2 * 101 * token);
+    }
+    assert_eq!(Found::of(Runtime::Engine, Precision::Fp32, parts()).bytes(Term::Move), 2 * token);
+}
+
 /// Attention of 8 heads of 64 over 128 places.
 fn attention() -> (Vec<ValueInfoProto>, Vec<TensorProto>, Vec<NodeProto>) {
     let heads = || [N(1), N(8), N(128), N(64)];

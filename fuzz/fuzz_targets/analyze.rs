@@ -47,7 +47,7 @@ fuzz_target!(|bytes: &[u8]| {
     let request = Request { tokens: Some(Tokens { current: 3, past: 5 }), batch: Some(2), ..Request::default() };
     let Ok(graph) = infer(&model, &request) else { return };
     let Ok(cost) = cost::count(&graph) else { return };
-    let decoder = Decoder { cost: &cost, caches: graph.caches.len(), cache_bytes: 1 << 20, tokens: 6 };
+    let decoder = Decoder { cost: &cost, caches: graph.caches.len(), cache_bytes: 1 << 20 };
     let setting = Setting {
         device,
         devices: NonZeroU32::new(4).expect("it is not 0"),

@@ -66,8 +66,8 @@ struct Counted {
     batch: u64,
     prompt: Result<Run, CountError>,
     token: Run,
-    /// Bytes that keys and values of a token take, as the file stores them.
-    cache_of_token: f64,
+    /// Tokens in the cache of that run, of all sequences.
+    held: f64,
 }
 
 /// A run as it was counted.
@@ -75,12 +75,11 @@ struct Run {
     cost: ModelCost,
     caches: usize,
     cache_bytes: u64,
-    tokens: u64,
 }
 
 impl Run {
     fn decoder(&self) -> Decoder<'_> {
-        Decoder { cost: &self.cost, caches: self.caches, cache_bytes: self.cache_bytes, tokens: self.tokens }
+        Decoder { cost: &self.cost, caches: self.caches, cache_bytes: self.cache_bytes }
     }
 }
 
@@ -166,13 +165,11 @@ fn counted_at(model: &Model, options: &Options, batch: u64) -> Result<Counted, C
             Dim::Unknown => None,
         };
         let cache_bytes = graph.caches.iter().filter_map(bytes).fold(0, u64::saturating_add);
-        let tokens = tokens.current.saturating_mul(batch);
-        Ok(Run { cost, caches: graph.caches.len(), cache_bytes, tokens })
+        Ok(Run { cost, caches: graph.caches.len(), cache_bytes })
     };
     let token = at(Tokens { current: 1, past: middle })?;
     let prompt = at(Tokens { current: options.prompt, past: 0 });
-    let held = middle as f64 * batch.max(1) as f64;
-    Ok(Counted { batch, cache_of_token: token.cache_bytes as f64 / held, prompt, token })
+    Ok(Counted { batch, held: middle as f64 * batch as f64, prompt, token })
 }
 
 fn serve<'c>(
@@ -187,8 +184,7 @@ fn serve<'c>(
     let step = |run: &Run| serving::step(&run.decoder(), &setting, request);
     let token = step(&counted.token)?;
     let prompt = counted.prompt.as_ref().ok().map(step).transpose()?;
-    let stored = counted.token.cache_bytes.max(1) as f64;
-    let cache_of_token = counted.cache_of_token * token.cache_bytes / stored;
+    let cache_of_token = token.cache_bytes / counted.held;
     let length = options.prompt.saturating_add(options.new_tokens) as f64;
     let cache_at_end = cache_of_token * length * counted.batch as f64;
     let fits = device.memory_capacity.as_ref().map(|capacity| {

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::error::{self, Refusal};
-use super::{estimates, shapes, targets};
+use super::{estimates, input, shapes, targets};
 use crate::cost::ModelCost;
 use crate::device::{ArithmeticUnit, Catalogue, Device};
 use crate::graph;
@@ -20,7 +20,7 @@ use crate::predict::{self, Interval, Runtime, predict};
 use crate::zoo;
 
 /// The largest file of coefficients.
-const MAX_COEFFICIENTS: u64 = 1 << 20;
+const MAX_COEFFICIENTS_MIB: u64 = 1;
 
 /// Where measurements are.
 #[derive(Args, Debug)]
@@ -446,10 +446,7 @@ pub fn coefficients(path: &Path) -> Result<&'static [Fitted], Refusal> {
         Refusal::usage(format!("{}: {why}", path.display()))
             .hint("`ergometer fit --measured FILE.csv -o FILE.toml` writes one")
     };
-    if path.metadata().is_ok_and(|metadata| metadata.len() > MAX_COEFFICIENTS) {
-        return Err(wrong("is longer than 1 MiB".to_owned()));
-    }
-    let text = std::fs::read_to_string(path).map_err(|why| wrong(format!("cannot be read: {why}")))?;
+    let text = input::small_text(path, MAX_COEFFICIENTS_MIB).map_err(wrong)?;
     let sets = framework::read(&text).map_err(|why| wrong(why.to_string()))?;
     if sets.is_empty() {
         return Err(wrong("holds no set of coefficients".to_owned()));

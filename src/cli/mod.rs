@@ -12,6 +12,7 @@ mod explain;
 mod factors;
 mod fit;
 mod generate;
+mod input;
 mod interrupt;
 mod law;
 mod llm;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use etcetera::BaseStrategy;
 
 use super::error::Refusal;
+use super::input;
 use super::profiles::{self, LOCAL};
 use crate::calibrate::assemble;
 use crate::calibrate::gpu::Adapters;
@@ -17,8 +18,8 @@ use crate::units::Watts;
 /// The device of estimates where none is named and no GPU was measured.
 const REFERENCE: &str = "nvidia-a100-sxm4-80-gb";
 
-/// Bytes of the largest table of devices.
-const MAX_TABLE: u64 = 4 << 20;
+/// The largest table of devices.
+const MAX_TABLE_MIB: u64 = 4;
 /// What stands for every row of the catalogue.
 const ALL: &str = "all";
 
@@ -51,10 +52,7 @@ pub fn catalogue(named: Option<&Path>) -> Result<&'static Catalogue, Refusal> {
             Refusal::usage(format!("{}: {why}", path.display()))
                 .hint("the README shows such a table: each figure is written with its source, as \"450 own\"")
         };
-        if path.metadata().is_ok_and(|metadata| metadata.len() > MAX_TABLE) {
-            return Err(wrong("is longer than 4 MiB".to_owned()));
-        }
-        let text = std::fs::read_to_string(path).map_err(|why| wrong(format!("cannot be read: {why}")))?;
+        let text = input::small_text(path, MAX_TABLE_MIB).map_err(wrong)?;
         all = Cow::Owned(all.with(&text).map_err(|why| wrong(why.to_string()))?);
     }
     Ok(match all {

@@ -7,8 +7,6 @@
 
 use std::num::NonZeroU32;
 
-use serde::Serialize;
-
 use super::constants::Assumption;
 use super::precision::Storage;
 use super::{Interval, Limits, PredictError, Prediction, Request, predict};
@@ -57,27 +55,20 @@ pub struct Decoder<'c> {
     pub caches: usize,
     /// Bytes of these caches, as the file stores them.
     pub cache_bytes: u64,
-    /// Tokens that the run reads, of all sequences.
-    pub tokens: u64,
 }
 
 /// One run of a decoder on all devices together.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// From the first kernel to the last.
-    #[serde(rename = "latency_s")]
     pub latency: Interval<Seconds>,
     /// What of it the devices wait for the server.
-    #[serde(rename = "server_s")]
     pub server: Seconds,
     /// What of it the devices spend on exchanging.
-    #[serde(rename = "exchange_s")]
     pub exchange: Seconds,
     /// What all devices draw; `None` where no power is known.
-    #[serde(rename = "energy_j")]
     pub energy: Option<Interval<Joules>>,
     /// What their machine draws, at the wall; `None` where that cannot be told.
-    #[serde(rename = "system_energy_j")]
     pub system_energy: Option<Interval<Joules>>,
     /// What the time of kernels goes into.
     pub limits: Limits,
@@ -164,20 +155,20 @@ fn exchange(decoder: &Decoder, devices: NonZeroU32, link: BytesPerSecond, storag
         return Seconds::ZERO;
     }
     let layers = decoder.caches.div_ceil(2).max(1) as f64;
-    let bytes = storage.activations(hidden_bytes(decoder.cost, decoder.tokens));
+    let bytes = storage.activations(hidden_bytes(decoder.cost));
     let each = EXCHANGE.value * 1e-6 + 2.0 * (n - 1.0) / n * bytes / link.0;
     Seconds(2.0 * layers * each)
 }
 
 /// Bytes of what passes from layer to layer for all tokens: what the widest normalisation gives back.
-fn hidden_bytes(cost: &ModelCost, tokens: u64) -> u64 {
+fn hidden_bytes(cost: &ModelCost) -> u64 {
     use crate::cost::Form;
     let norms = cost.layers.iter().filter(|layer| matches!(layer.form, Form::Normalize(_)));
     let widest = norms.map(|layer| layer.bytes_written.checked_div(layer.repeat).unwrap_or(0)).max();
     // Normalisations in plain operators: what their means are taken of.
     let means = cost.layers.iter().filter(|layer| layer.operator == "ReduceMean");
     let read = means.map(|layer| layer.bytes_read.checked_div(layer.repeat).unwrap_or(0)).max();
-    widest.or(read).unwrap_or(0).max(tokens)
+    widest.or(read).unwrap_or(0)
 }
 
 /// See [`Step::balance`].

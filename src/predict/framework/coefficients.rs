@@ -242,13 +242,19 @@ pub fn builtin() -> &'static [Fitted] {
 }
 
 /// The set of a runtime, unit and processor: of those given, else of those that ship.
+///
+/// # Panics
+/// For [`Runtime::Webgpu`], whose kernels have curves and no coefficients.
 #[must_use]
 pub fn of(sets: &[Fitted], runtime: Runtime, unit: ArithmeticUnit, processor: Processor) -> &Fitted {
     // Some hosts have matrix units of their own; nothing of them is measured but in their vector units.
     let unit = if processor == Processor::Cpu { ArithmeticUnit::Vector } else { unit };
     let of = |set: &&Fitted| (set.runtime, set.unit, set.processor) == (runtime, unit, processor);
     let shipped = || builtin().iter().find(of);
-    sets.iter().find(of).or_else(shipped).expect("a test finds a set for each runtime and unit")
+    sets.iter()
+        .find(of)
+        .or_else(shipped)
+        .expect("a test finds a set for each runtime but WebGPU, each unit and processor")
 }
 
 #[cfg(test)]
