@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use ergometer::calibrate::measure::{self, Clocks};
 use ergometer::calibrate::mock::Mock;
 use ergometer::calibrate::plan::{Plan, Preset};
-use ergometer::calibrate::{fit, ladder, stats};
+use ergometer::calibrate::{fit, ladder, summary};
 use ergometer::device::Precision;
 use ergometer::device::curve::CurvePoint;
 use ergometer::device::kernel::{KernelClass, KernelShape, Tile};
@@ -21,7 +21,7 @@ fn points(shapes: &[KernelShape]) -> Vec<CurvePoint> {
     let mut random = fastrand::Rng::with_seed(1);
     let timed = shapes.iter().filter_map(|shape| {
         let seconds = model.time(shape, TILE, Precision::Fp32).0 * (0.95 + 0.1 * random.f64());
-        Some(CurvePoint { shape: *shape, stats: stats::summary(&[seconds], 1)? })
+        Some(CurvePoint { shape: *shape, stats: summary::of(&[seconds], 1)? })
     });
     timed.collect()
 }

@@ -38,6 +38,7 @@
 //! |---|---|---|
 //! | [`names`] | names that people type, and what is called alike | |
 //! | [`units`] | measured quantities and how numbers are printed | |
+//! | [`stats`] | statistics of samples and lines through points | |
 //! | [`tensor`] | element types, shapes, small known values | |
 //! | [`onnx`] | the wire format: reading, external data, stripping and writing | |
 //! | [`ops`] | the rules of every operator, one table | tensor |
@@ -46,8 +47,8 @@
 //! | [`law`] | counts as exact polynomials of open dimensions | cost, graph |
 //! | [`device`] | the catalogue of devices; what a profile of one holds | names, units |
 //! | [`factors`] | carbon intensity, prices and PUE; what an energy comes to with them | device, names, units |
-//! | [`calibrate`] | measuring the local adapter and its power | device, units |
-//! | [`predict`] | time and energy | cost, device, factors, units |
+//! | [`calibrate`] | measuring the local adapter and its power | device, stats, units |
+//! | [`predict`] | time and energy | cost, device, factors, stats, units |
 //! | [`zoo`] | scoring many models: what there is, a row for each, how they stand | predict, factors, cost, graph, onnx, device |
 //! | [`diff`] | what changed between two counted models, or one and its baseline | predict, cost, graph |
 //! | [`check`] | budgets: whether a model keeps them | diff |
@@ -81,6 +82,7 @@ pub mod onnx;
 pub mod ops;
 pub mod predict;
 pub mod report;
+pub mod stats;
 pub mod tensor;
 pub mod units;
 pub mod zoo;

@@ -18,6 +18,7 @@ enum Imports {
 const MAY_IMPORT: &[(&str, Imports)] = &[
     ("names", Only(&[])),
     ("units", Only(&[])),
+    ("stats", Only(&[])),
     ("tensor", Only(&["units"])),
     ("onnx", Only(&[])),
     ("ops", Only(&["tensor", "units"])),
@@ -26,8 +27,8 @@ const MAY_IMPORT: &[(&str, Imports)] = &[
     ("law", Only(&["cost", "graph"])),
     ("device", Only(&["names", "units"])),
     ("factors", Only(&["device", "names", "units"])),
-    ("calibrate", Only(&["device", "units"])),
-    ("predict", Only(&["cost", "device", "factors", "units"])),
+    ("calibrate", Only(&["device", "stats", "units"])),
+    ("predict", Only(&["cost", "device", "factors", "stats", "units"])),
     ("zoo", Only(&["predict", "factors", "device", "cost", "graph", "onnx", "ops", "tensor", "units"])),
     ("diff", Only(&["predict", "cost", "graph", "ops", "tensor", "units"])),
     ("check", Only(&["diff", "units"])),

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use super::fit;
 use super::kernels::{self, Measures};
 use super::measure::{End, LaunchRecord, Records, Row};
 use super::plan::{self, Launched, Plan};
-use super::{fit, stats};
 use crate::device::Precision;
 use crate::device::curve::{Curve, CurvePoint};
 use crate::device::profile::{
     Adapter, Bandwidth, Host, IntensityPoint, Launch, PeakRate, Profile, Quality, SCHEMA, Settings,
     SpecialRate, Status, Tool, Transfer, Unmeasured,
 };
+use crate::stats;
 use crate::units::{BytesPerSecond, FlopsPerSecond, Seconds};
 
 /// Drift of the sentinel beyond which a machine did not hold still.

@@ -3,8 +3,8 @@
 //! Timestamps are the adapter's own, but some drivers leave zeros, run backwards or count in another unit than
 //! they say: they are trusted where they agree with the host's clock.
 
-use super::stats;
 use crate::device::profile::Clock;
+use crate::stats;
 
 /// How far timestamps and the host's clock may disagree on the same work, as a share.
 const AGREEMENT: f64 = 0.10;

@@ -1,9 +1,10 @@
 //! The line through the points of a class: which rates and costs explain the times best.
 
-use super::{nnls, stats};
+use super::nnls;
 use crate::device::Precision;
 use crate::device::curve::{CurveModel, CurvePoint, Residual, features};
 use crate::device::kernel::Tile;
+use crate::stats;
 use crate::units::{BytesPerSecond, Seconds};
 
 /// Columns of [`features`].
@@ -146,7 +147,7 @@ fn means_something(support: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibrate::ladder;
+    use crate::calibrate::{ladder, summary};
     use crate::device::kernel::{KernelClass, KernelShape};
 
     const TILE: Tile = Tile { rows: 32, cols: 32, depth: 32 };
@@ -173,7 +174,7 @@ mod tests {
     fn points(shapes: &[KernelShape], mut factor: impl FnMut(usize) -> f64) -> Vec<CurvePoint> {
         let timed = shapes.iter().enumerate().map(|(at, shape)| {
             let seconds = truth().time(shape, TILE, FP32).0 * factor(at);
-            CurvePoint { shape: *shape, stats: stats::summary(&[seconds], 1).unwrap() }
+            CurvePoint { shape: *shape, stats: summary::of(&[seconds], 1).unwrap() }
         });
         timed.collect()
     }
@@ -242,7 +243,7 @@ mod tests {
         let tile = Tile { rows: 1, cols: 256, depth: 1 };
         let timed = shapes.iter().map(|shape| {
             let bytes = shape.bytes_moved(4.0);
-            let stats = stats::summary(&[3e-6 + bytes / 1e10], 1).unwrap();
+            let stats = summary::of(&[3e-6 + bytes / 1e10], 1).unwrap();
             CurvePoint { shape: *shape, stats }
         });
         let model = curve_model(&timed.collect::<Vec<_>>(), tile, FP32).unwrap();

@@ -7,8 +7,9 @@ use super::budget::{Budget, Pipeline, pipeline};
 use super::clock::{Choice, Pair};
 use super::plan::{Direction, Launched, Measurement, Plan, Task};
 use super::sample::{Fault, Sampler, Sized};
-use super::{Case, RunError, Runner, Work, stats};
+use super::{Case, RunError, Runner, Work, summary};
 use crate::device::profile::{Clock, Stats, Unmeasured};
+use crate::stats;
 use crate::units::Seconds;
 
 pub use super::sample::Row;
@@ -456,7 +457,7 @@ impl<'r> Run<'r> {
             }
         }
         let timeless = || Fault::NoScaling("it takes no time".to_owned());
-        stats::summary(&samples, times).ok_or_else(timeless)
+        summary::of(&samples, times).ok_or_else(timeless)
     }
 }
 

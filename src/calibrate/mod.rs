@@ -26,7 +26,7 @@ pub mod nnls;
 pub mod plan;
 pub mod power;
 mod sample;
-pub mod stats;
+pub mod summary;
 
 use std::fmt;
 

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::kernels::MOST_TURNS;
 use super::plan::{Sampling, Search};
-use super::{Case, Configuration, RunError, Runner, Sample, Size, Work, ladder, stats};
+use super::{Case, Configuration, RunError, Runner, Sample, Size, Work, ladder, summary};
 use crate::device::kernel::KernelShape;
 use crate::device::profile::{Clock, Stats};
+use crate::stats;
 use crate::units::Seconds;
 
 /// A sample this share of its target is long enough.
@@ -389,7 +390,7 @@ struct Tries {
 /// Samples of a sized case as those of one dispatch.
 fn summary(sized: &Sized, samples: &[f64]) -> Result<Stats, Fault> {
     let each: Vec<f64> = samples.iter().map(|seconds| seconds / f64::from(sized.dispatches)).collect();
-    stats::summary(&each, sized.dispatches)
+    summary::of(&each, sized.dispatches)
         .ok_or_else(|| Fault::NoScaling("it takes no longer than doing nothing".to_owned()))
 }
 

@@ -9,6 +9,7 @@
 //! the non-negative least squares problem", CAIP 2005.
 
 use super::{Coefficients, Term};
+use crate::stats::quantile;
 
 /// Rounds of reweighting.
 const ROUNDS: usize = 40;
@@ -190,33 +191,20 @@ impl Errors {
         if ratios.is_empty() || ratios.iter().any(|ratio| !ratio.is_finite() || *ratio <= 0.0) {
             return None;
         }
-        let mut off: Vec<f64> = ratios.iter().map(|ratio| (ratio - 1.0).abs()).collect();
-        off.sort_by(f64::total_cmp);
-        let sorted = |mut values: Vec<f64>| {
-            values.sort_by(f64::total_cmp);
-            [quantile(&values, 0.1), quantile(&values, 0.9)]
-        };
-        let inverse = || ratios.iter().map(|ratio| ratio.recip());
+        let off: Vec<f64> = ratios.iter().map(|ratio| (ratio - 1.0).abs()).collect();
+        let outer = |values: &[f64]| Some([quantile(values, 0.1)?, quantile(values, 0.9)?]);
+        let inverse: Vec<f64> = ratios.iter().map(|ratio| ratio.recip()).collect();
         let count = off.len() as f64;
         Some(Self {
             cases: off.len(),
-            median: quantile(&off, 0.5),
+            median: quantile(&off, 0.5)?,
             mean: off.iter().sum::<f64>() / count,
-            p90: quantile(&off, 0.9),
+            p90: quantile(&off, 0.9)?,
             within_30: off.iter().filter(|error| **error <= 0.3).count() as f64 / count,
-            spread: sorted(inverse().collect()),
-            both_ways: sorted(inverse().chain(ratios.iter().copied()).collect()),
+            spread: outer(&inverse)?,
+            both_ways: outer(&[inverse.as_slice(), ratios].concat())?,
         })
     }
-}
-
-/// Of sorted numbers, linear between neighbours (Hyndman and Fan 1996, type 7).
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * sorted.len().saturating_sub(1) as f64;
-    let below = sorted.iter().enumerate().rev().find(|(at, _)| *at as f64 <= place);
-    let Some((at, low)) = below else { return f64::NAN };
-    let high = sorted.get(at.saturating_add(1)).unwrap_or(low);
-    low + (high - low) * (place - at as f64)
 }
 
 /// Spearman's rank correlation; `None` for fewer than three cases.

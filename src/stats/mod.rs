@@ -1,7 +1,8 @@
-//! Statistics of samples: what is robust against the odd slow one.
+//! Statistics of samples, what is robust against the odd one among them, and lines through points.
 
-use crate::device::profile::Stats;
-use crate::units::Seconds;
+mod regression;
+
+pub use regression::{Regression, RegressionError, resampled};
 
 /// The middle value, or the mean of the two; `None` of nothing.
 #[must_use]
@@ -81,23 +82,6 @@ pub struct Line {
     pub deviation: f64,
 }
 
-/// What a profile keeps of samples, each the time of one dispatch in a pass of `dispatches`; `None` of
-/// nothing, or where a median is not positive.
-#[must_use]
-pub fn summary(samples: &[f64], dispatches: u32) -> Option<Stats> {
-    let middle = median(samples).filter(|middle| middle.is_finite() && *middle > 0.0)?;
-    Some(Stats {
-        samples: u32::try_from(samples.len()).unwrap_or(u32::MAX),
-        dispatches,
-        // Noise about a cost taken off can leave less than nothing.
-        min: Seconds(minimum(samples).filter(|least| *least > 0.0).unwrap_or(middle)),
-        median: Seconds(middle),
-        mad: Seconds(median_deviation(samples)?),
-        scaling: None,
-        unstable: false,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,7 +125,5 @@ mod tests {
         assert_eq!(minimum(&[]), None);
         assert_eq!(relative_standard_error(&[1.0]), None);
         assert_eq!(theil_sen(&[(1.0, 2.0), (1.0, 3.0)]), None);
-        assert_eq!(summary(&[], 1), None);
-        assert_eq!(summary(&[-1.0, -2.0], 1), None);
     }
 }
