@@ -37,6 +37,7 @@
 //! | module | owns | stands on |
 //! |---|---|---|
 //! | [`names`] | names that people type, and what is called alike | |
+//! | [`date`] | when something came out | |
 //! | [`units`] | measured quantities and how numbers are printed | |
 //! | [`stats`] | statistics of samples and lines through points | |
 //! | [`tensor`] | element types, shapes, small known values | |
@@ -48,8 +49,8 @@
 //! | [`device`] | the catalogue of devices; what a profile of one holds | names, units |
 //! | [`factors`] | carbon intensity, prices and PUE; what an energy comes to with them | device, names, units |
 //! | [`calibrate`] | measuring the local adapter and its power | device, stats, units |
-//! | [`predict`] | time and energy | cost, device, factors, stats, units |
-//! | [`zoo`] | scoring many models: what there is, a row for each, how they stand | predict, factors, cost, graph, onnx, device |
+//! | [`predict`] | time and energy | cost, date, device, factors, stats, units |
+//! | [`zoo`] | scoring many models: what there is, a row for each, how they stand | predict, factors, date, cost, graph, onnx, device |
 //! | [`diff`] | what changed between two counted models, or one and its baseline | predict, cost, graph |
 //! | [`check`] | budgets: whether a model keeps them | diff |
 //! | [`report`] | screen, JSON, CSV, Markdown, charts, one HTML page: lays out, never computes | all above |
@@ -72,6 +73,7 @@ pub mod calibrate;
 pub mod check;
 pub mod cli;
 pub mod cost;
+pub mod date;
 pub mod device;
 pub mod diff;
 pub mod factors;

@@ -18,6 +18,7 @@ enum Imports {
 const MAY_IMPORT: &[(&str, Imports)] = &[
     ("names", Only(&[])),
     ("units", Only(&[])),
+    ("date", Only(&[])),
     ("stats", Only(&[])),
     ("tensor", Only(&["units"])),
     ("onnx", Only(&[])),
@@ -28,8 +29,11 @@ const MAY_IMPORT: &[(&str, Imports)] = &[
     ("device", Only(&["names", "units"])),
     ("factors", Only(&["device", "names", "units"])),
     ("calibrate", Only(&["device", "stats", "units"])),
-    ("predict", Only(&["cost", "device", "factors", "stats", "units"])),
-    ("zoo", Only(&["predict", "factors", "device", "cost", "graph", "onnx", "ops", "tensor", "units"])),
+    ("predict", Only(&["cost", "date", "device", "factors", "stats", "units"])),
+    (
+        "zoo",
+        Only(&["predict", "factors", "date", "device", "cost", "graph", "onnx", "ops", "tensor", "units"]),
+    ),
     ("diff", Only(&["predict", "cost", "graph", "ops", "tensor", "units"])),
     ("check", Only(&["diff", "units"])),
     // What people see may speak of everything.

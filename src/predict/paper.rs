@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use super::constants::Assumption;
 use crate::cost::ModelCost;
+use crate::date::Date;
 use crate::units::Joules;
 
 /// What the paper's method takes besides the count.
@@ -108,14 +109,10 @@ impl FromStr for Paper {
     }
 }
 
-/// The middle of a month, `2016-01`, or of a year, in years.
+/// A date of this age, in years.
 fn year_of(date: &str) -> Option<f64> {
-    let (year, month) = match date.split_once('-') {
-        Some((year, month)) => (year, Some(month.parse::<u8>().ok().filter(|m| (1..=12).contains(m))?)),
-        None => (date, None),
-    };
-    let year: u16 = year.parse().ok().filter(|year| (1950..=2100).contains(year))?;
-    Some(f64::from(year) + month.map_or(0.5, |month| (f64::from(month) - 0.5) / 12.0))
+    let date: Date = date.parse().ok()?;
+    (1950..=2100).contains(&date.year()).then(|| date.years())
 }
 
 #[cfg(test)]

@@ -168,18 +168,7 @@ fn date(date: Date) -> Result<String, String> {
         Date::Year(year) => year.to_string(),
         Date::Own(date) => date.to_string(),
     };
-    let parts: Vec<&str> = text.split('-').collect();
-    let number = |part: &&str, digits: usize, most: u32| {
-        let value: Option<u32> = part.parse().ok();
-        part.len() == digits && value.is_some_and(|value| (1..=most).contains(&value))
-    };
-    let valid = match parts.as_slice() {
-        [year] => number(year, 4, 9999),
-        [year, month] => number(year, 4, 9999) && number(month, 2, 12),
-        [year, month, day] => number(year, 4, 9999) && number(month, 2, 12) && number(day, 2, 31),
-        _ => false,
-    };
-    if valid { Ok(text) } else { Err(format!("\"{text}\" is no date: 2019, 2019-05 or 2019-05-28 is")) }
+    text.parse::<crate::date::Date>().map(|date| date.to_string()).map_err(|error| error.to_string())
 }
 
 fn table_or_text(dims_of: Dims) -> Result<Vec<(String, u64)>, String> {
