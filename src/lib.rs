@@ -51,6 +51,7 @@
 //! | [`calibrate`] | measuring the local adapter and its power | device, stats, units |
 //! | [`predict`] | time and energy | cost, date, device, factors, stats, units |
 //! | [`zoo`] | scoring many models: what there is, a row for each, how they stand | predict, factors, date, cost, graph, onnx, device |
+//! | [`trends`] | what inference takes over the years: facts, growth, forecasts | predict, device, date, stats |
 //! | [`diff`] | what changed between two counted models, or one and its baseline | predict, cost, graph |
 //! | [`check`] | budgets: whether a model keeps them | diff |
 //! | [`report`] | screen, JSON, CSV, Markdown, charts, one HTML page: lays out, never computes | all above |
@@ -86,5 +87,6 @@ pub mod predict;
 pub mod report;
 pub mod stats;
 pub mod tensor;
+pub mod trends;
 pub mod units;
 pub mod zoo;

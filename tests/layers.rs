@@ -34,6 +34,7 @@ const MAY_IMPORT: &[(&str, Imports)] = &[
         "zoo",
         Only(&["predict", "factors", "date", "device", "cost", "graph", "onnx", "ops", "tensor", "units"]),
     ),
+    ("trends", Only(&["predict", "device", "date", "stats"])),
     ("diff", Only(&["predict", "cost", "graph", "ops", "tensor", "units"])),
     ("check", Only(&["diff", "units"])),
     // What people see may speak of everything.

@@ -6,6 +6,8 @@
 
 use std::str::FromStr;
 
+use serde::Deserialize;
+
 use super::constants::Assumption;
 use crate::cost::ModelCost;
 use crate::date::Date;
@@ -23,7 +25,8 @@ pub struct Paper {
 }
 
 /// What a network is for. Those for images attain less of tensor cores than those for text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Domain {
     /// Computer vision.
     Cv,
@@ -37,8 +40,20 @@ const LINE: &str = "least squares of log10(GFLOPS/W) over GPUs of 2010 to 2021, 
 const FITTED: std::ops::RangeInclusive<f64> = 2010.0..=2022.0;
 
 impl Domain {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Cv, Self::Nlp];
+
+    /// The name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cv => "cv",
+            Self::Nlp => "nlp",
+        }
+    }
+
     /// GFLOPS per watt at the beginning of 2012, and how often as many they are a year later.
-    fn line(self) -> [Assumption; 2] {
+    pub(crate) fn line(self) -> [Assumption; 2] {
         let (start, growth) = match self {
             // 10^1.1459 and 10^0.1046; 38 points.
             Self::Cv => (13.99, 1.272),

@@ -1,0 +1,148 @@
+//! Which models a line goes through, and what of them.
+
+use std::collections::BTreeMap;
+
+use super::growth::{Dated, Growth, GrowthError};
+use super::table::Model;
+
+/// Some models of many.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Selection {
+    /// Every model.
+    All,
+    /// The model of the best score of each calendar year.
+    BestOfYear,
+    /// The mean over the models of each calendar year, at their mean date.
+    YearlyMeans,
+    /// Models of more FLOPs than any before them.
+    Largest,
+    /// The others: models of no more FLOPs than some model before them.
+    Ordinary,
+    /// Models of a score from here to below there.
+    Band(f64, f64),
+}
+
+impl Selection {
+    /// The name in files.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::All => "all".to_owned(),
+            Self::BestOfYear => "best of each year".to_owned(),
+            Self::YearlyMeans => "yearly means".to_owned(),
+            Self::Largest => "largest yet".to_owned(),
+            Self::Ordinary => "all but the largest yet".to_owned(),
+            Self::Band(from, to) => format!("score {from} to {to}"),
+        }
+    }
+
+    /// Values of the models that have one, selected.
+    #[must_use]
+    pub fn of(self, models: &[&Model], value: impl Fn(&Model) -> Option<f64>) -> Vec<Dated> {
+        let dated = |model: &Model| Some(Dated { years: model.date.years(), value: value(model)? });
+        match self {
+            Self::All => models.iter().filter_map(|model| dated(model)).collect(),
+            Self::Band(from, to) => models
+                .iter()
+                .filter(|model| model.score.is_some_and(|score| from <= score && score < to))
+                .filter_map(|model| dated(model))
+                .collect(),
+            Self::BestOfYear => best_of_year(models).into_iter().filter_map(dated).collect(),
+            Self::Largest => largest(models).into_iter().filter_map(dated).collect(),
+            Self::Ordinary => {
+                let largest = largest(models);
+                let ordinary =
+                    models.iter().filter(|model| !largest.iter().any(|large| std::ptr::eq(*large, **model)));
+                ordinary.filter_map(|model| dated(model)).collect()
+            }
+            Self::YearlyMeans => {
+                let mut years: BTreeMap<i16, Vec<Dated>> = BTreeMap::new();
+                for model in models {
+                    if let Some(dated) = dated(model) {
+                        years.entry(model.date.year()).or_default().push(dated);
+                    }
+                }
+                let mean = |of: &[Dated], field: fn(&Dated) -> f64| {
+                    of.iter().map(field).sum::<f64>() / of.len() as f64
+                };
+                let point = |of: &Vec<Dated>| Dated {
+                    years: mean(of, |dated| dated.years),
+                    value: mean(of, |dated| dated.value),
+                };
+                years.values().map(point).collect()
+            }
+        }
+    }
+
+    /// Growth of what is selected.
+    ///
+    /// # Errors
+    /// [`GrowthError`].
+    pub fn growth(
+        self,
+        models: &[&Model],
+        confidence: f64,
+        value: impl Fn(&Model) -> Option<f64>,
+    ) -> Result<Growth, GrowthError> {
+        Growth::of(&self.of(models, value), confidence)
+    }
+}
+
+/// The model of the best score of each calendar year; of equal ones that of least FLOPs.
+#[must_use]
+pub fn best_of_year<'m>(models: &[&'m Model]) -> Vec<&'m Model> {
+    let mut years: BTreeMap<i16, &Model> = BTreeMap::new();
+    for model in models {
+        let Some(score) = model.score else { continue };
+        let better =
+            |best: &&Model| (score, -model.flops) > (best.score.unwrap_or(f64::NEG_INFINITY), -best.flops);
+        if years.get(&model.date.year()).is_none_or(better) {
+            years.insert(model.date.year(), model);
+        }
+    }
+    years.into_values().collect()
+}
+
+/// Models of more FLOPs than any before them, by date.
+#[must_use]
+pub fn largest<'m>(models: &[&'m Model]) -> Vec<&'m Model> {
+    let mut ordered: Vec<&Model> = models.to_vec();
+    ordered.sort_by(|a, b| a.date.years().total_cmp(&b.date.years()).then(b.flops.total_cmp(&a.flops)));
+    let mut most = 0.0;
+    ordered.retain(|model| {
+        let more = model.flops > most;
+        most = model.flops.max(most);
+        more
+    });
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::predict::paper::Domain;
+    use crate::trends::testing::model;
+
+    #[test]
+    fn each_selection_takes_its_models() {
+        let models = [
+            model("a", "2018-03", 70.0, 1e9),
+            model("b", "2018-09", 75.0, 3e9),
+            model("c", "2019-02", 75.0, 2e9),
+            model("d", "2019-08", 75.0, 1e9),
+            model("e", "2020-01", 80.0, 9e9),
+        ];
+        let models: Vec<&Model> = models.iter().collect();
+        let values = |selection: Selection| -> Vec<f64> {
+            selection.of(&models, |model| Some(model.flops / 1e9)).iter().map(|dated| dated.value).collect()
+        };
+        assert_eq!(values(Selection::All), [1.0, 3.0, 2.0, 1.0, 9.0]);
+        // Of the two of 2019, as good as each other, the one of fewer FLOPs.
+        assert_eq!(values(Selection::BestOfYear), [3.0, 1.0, 9.0]);
+        assert_eq!(values(Selection::YearlyMeans), [2.0, 1.5, 9.0]);
+        assert_eq!(values(Selection::Largest), [1.0, 3.0, 9.0]);
+        assert_eq!(values(Selection::Ordinary), [2.0, 1.0]);
+        assert_eq!(values(Selection::Band(75.0, 80.0)), [3.0, 2.0, 1.0]);
+        assert_eq!(models[0].domain, Domain::Cv);
+    }
+}

@@ -1,0 +1,525 @@
+//! The whole analysis: growth of what models take and of what hardware gives, and what the two come to.
+
+use std::collections::BTreeMap;
+
+use super::consolidated::{Settling, settling};
+use super::efficiency::{self, Attainment, Efficiency, adapted, attainments, carried_on, stated};
+use super::forecast::{BackTest, back_test};
+use super::growth::{Dated, Growth, GrowthError};
+use super::select::Selection;
+use super::table::{Architecture, Facts, Model};
+use crate::device::{Device, Precision};
+use crate::predict::Interval;
+use crate::predict::paper::Domain;
+use crate::stats::{Regression, RegressionError, quantile};
+
+/// Bands of top-1 accuracy, in percent.
+pub const BANDS: [(f64, f64); 5] = [(60.0, 70.0), (70.0, 75.0), (75.0, 80.0), (80.0, 85.0), (85.0, 90.0)];
+/// Years that accuracy is set against energy in: first and last.
+pub const PERIODS: [(i16, i16); 5] = [(2012, 2015), (2016, 2018), (2019, 2020), (2021, 2022), (2023, 2026)];
+/// Within how many years a first model is compared with what settled.
+pub const SETTLING: [f64; 2] = [1.0, 2.0];
+/// Formats whose stated efficiency is followed.
+const PRECISIONS: [Precision; 5] =
+    [Precision::Fp32, Precision::Tf32, Precision::Fp16, Precision::Fp8, Precision::Int8];
+/// Classes of devices that it is followed for.
+pub const CLASSES: [&str; 5] = ["server", "desktop", "workstation", "laptop", "accelerator"];
+/// The last year of forecasts.
+const HORIZON: i16 = 2030;
+
+/// Which models a figure is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Era {
+    /// Those of the reconstruction of the paper: to the middle of 2021, on the line of its hardware.
+    Paper,
+    /// All that are known, on the line of hardware carried on.
+    Now,
+}
+
+impl Era {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Paper, Self::Now];
+
+    /// The name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Paper => "paper",
+            Self::Now => "now",
+        }
+    }
+}
+
+/// What of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Measure {
+    /// FLOPs of one forward pass.
+    Flops,
+    /// FLOPs over the tokens of the input.
+    FlopsPerToken,
+    /// Parameters.
+    Params,
+    /// Joules of one forward pass by the simple formula: FLOPs over the FLOPS per watt of the model's date.
+    Energy,
+    /// Joules of one input by our model, on a device of the model's time.
+    OfItsTime,
+    /// Joules of one input by our model, on one device for all.
+    OneForAll,
+}
+
+impl Measure {
+    /// The name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flops => "FLOPs",
+            Self::FlopsPerToken => "FLOPs a token",
+            Self::Params => "parameters",
+            Self::Energy => "joules",
+            Self::OfItsTime => "joules, our model",
+            Self::OneForAll => "joules, our model on one device",
+        }
+    }
+
+    /// The unit.
+    #[must_use]
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Flops | Self::FlopsPerToken => "FLOP",
+            Self::Params => "",
+            Self::Energy | Self::OfItsTime | Self::OneForAll => "J",
+        }
+    }
+}
+
+/// Growth of a measure over some models.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fit {
+    /// Of which time.
+    pub era: Era,
+    /// Of which models.
+    pub domain: Domain,
+    /// What grows.
+    pub measure: Measure,
+    /// Which of them.
+    pub selection: Selection,
+    /// The values.
+    pub values: Vec<Dated>,
+    /// The line, or why there is none.
+    pub growth: Result<Growth, GrowthError>,
+}
+
+/// How one figure of models goes with another, as a power: `y ~ x^slope`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scaling {
+    /// Of which time.
+    pub era: Era,
+    /// Of which models.
+    pub domain: Domain,
+    /// What they are built of.
+    pub architecture: Architecture,
+    /// `log10` of FLOPs over `log10` of parameters, or why there is no line.
+    pub line: Result<Regression, RegressionError>,
+    /// What the exponent lies between.
+    pub exponent: [f64; 2],
+}
+
+/// How accuracy goes with energy in some years: `top-1 = level + slope · log10(joules)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Worth {
+    /// First and last year.
+    pub period: (i16, i16),
+    /// The line, or why there is none.
+    pub line: Result<Regression, RegressionError>,
+}
+
+/// Growth of the efficiency of hardware.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hardware {
+    /// `fp32`, `fp16`, or `adapted cv`.
+    pub precision: String,
+    /// The class of devices.
+    pub class: &'static str,
+    /// The points.
+    pub points: Vec<Efficiency>,
+    /// The line, or why there is none.
+    pub growth: Result<Growth, GrowthError>,
+}
+
+/// The simple formula beside our model, on the models that have both.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beside {
+    /// Of which models.
+    pub domain: Domain,
+    /// Which of them.
+    pub selection: Selection,
+    /// Growth by the simple formula.
+    pub simple: Result<Growth, GrowthError>,
+    /// Growth by our model, on devices of the models' times.
+    pub of_its_time: Result<Growth, GrowthError>,
+    /// Growth by our model on one device: of the models alone.
+    pub one_for_all: Result<Growth, GrowthError>,
+    /// Joules of our model over those of the simple formula: median, p10 to p90.
+    pub ratio: Option<Interval<f64>>,
+}
+
+/// What a line says of years to come, and how well such lines did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forecast {
+    /// What is forecast.
+    pub name: String,
+    /// Its unit.
+    pub unit: &'static str,
+    /// Middle of a year, and what is to be expected.
+    pub years: Vec<(i16, Interval<f64>)>,
+    /// How far such lines were off.
+    pub test: Option<BackTest>,
+}
+
+/// The analysis.
+#[derive(Debug)]
+pub struct Study<'f> {
+    /// The share of cases that intervals hold.
+    pub confidence: f64,
+    /// The models.
+    pub models: &'f [Model],
+    /// What GPUs attain.
+    pub attainments: Vec<Attainment>,
+    /// Points and line of FLOPS per watt by domain and time.
+    pub lines: Vec<Line>,
+    /// Growth of models.
+    pub fits: Vec<Fit>,
+    /// Growth inside bands of accuracy.
+    pub bands: Vec<Fit>,
+    /// FLOPs over parameters.
+    pub scaling: Vec<Scaling>,
+    /// Accuracy over energy.
+    pub worth: Vec<Worth>,
+    /// Growth of hardware, as makers state it.
+    pub hardware: Vec<Hardware>,
+    /// Firsts and what settled.
+    pub settled: Vec<(Domain, Settling<'f>)>,
+    /// The simple formula beside our model.
+    pub beside: Vec<Beside>,
+    /// What comes next.
+    pub forecasts: Vec<Forecast>,
+}
+
+/// The line of FLOPS per watt that models of a domain and time are set against.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// Of which time.
+    pub era: Era,
+    /// Of which models.
+    pub domain: Domain,
+    /// What it goes through.
+    pub points: Vec<Efficiency>,
+    /// The line.
+    pub growth: Growth,
+}
+
+/// Why a study cannot be made.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum StudyError {
+    /// There is no line of hardware.
+    #[error("the line of FLOPS per watt: {0}")]
+    Hardware(#[from] GrowthError),
+    /// A factor is set that is none.
+    #[error("\"{key}\" is no attainment: {} are", .known.join(", "))]
+    NoAttainment {
+        /// What was set.
+        key: String,
+        /// What could be.
+        known: Vec<String>,
+    },
+}
+
+/// What a study is asked with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The share of cases that intervals hold.
+    pub confidence: f64,
+    /// Attainments in place of those of the table, by their keys.
+    pub attainments: Vec<(String, f64)>,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self { confidence: 0.8, attainments: vec![] }
+    }
+}
+
+impl<'f> Study<'f> {
+    /// Studies the facts, or `models` in place of those of the facts, on the hardware of the catalogue.
+    ///
+    /// # Errors
+    /// [`StudyError`].
+    pub fn of(
+        facts: &Facts,
+        models: &'f [Model],
+        devices: &[Device],
+        request: &Request,
+    ) -> Result<Self, StudyError> {
+        let confidence = request.confidence;
+        let attainments = with_given(attainments(&facts.speedups), &request.attainments)?;
+        let mut lines = vec![];
+        for domain in Domain::ALL {
+            for era in Era::ALL {
+                let points = match era {
+                    Era::Paper => adapted(domain, &facts.gpus, &attainments),
+                    Era::Now => carried_on(domain, &facts.gpus, &attainments, devices),
+                };
+                let growth = efficiency::growth(&points, confidence)?;
+                lines.push(Line { era, domain, points, growth });
+            }
+        }
+        let mut study = Self {
+            confidence,
+            models,
+            attainments,
+            lines,
+            fits: vec![],
+            bands: vec![],
+            scaling: vec![],
+            worth: vec![],
+            hardware: hardware(devices, confidence),
+            settled: vec![],
+            beside: vec![],
+            forecasts: vec![],
+        };
+        study.fits = study.all_fits();
+        study.bands = study.all_bands();
+        study.scaling = study.all_scaling();
+        study.worth = study.all_worth();
+        study.settled = study.all_settled();
+        study.beside = study.all_beside();
+        study.forecasts = study.all_forecasts();
+        Ok(study)
+    }
+
+    /// The models of a time and domain.
+    #[must_use]
+    pub fn models(&self, era: Era, domain: Domain) -> Vec<&'f Model> {
+        let of = |model: &&Model| model.domain == domain && (era == Era::Now || model.in_paper);
+        self.models.iter().filter(of).collect()
+    }
+
+    /// The line of FLOPS per watt of a time and domain.
+    #[must_use]
+    pub fn line(&self, era: Era, domain: Domain) -> Option<&Line> {
+        self.lines.iter().find(|line| line.era == era && line.domain == domain)
+    }
+
+    /// A measure of a model.
+    #[must_use]
+    pub fn value(&self, era: Era, measure: Measure, model: &Model) -> Option<f64> {
+        match measure {
+            Measure::Flops => Some(model.flops),
+            Measure::FlopsPerToken => model.size.map(|tokens| model.flops / f64::from(tokens)),
+            Measure::Params => model.params,
+            Measure::Energy => {
+                let line = self.line(era, model.domain)?;
+                Some(model.flops / (line.growth.at(model.date.years()) * 1e9))
+            }
+            Measure::OfItsTime => model.estimates.of_its_time.as_ref().map(|estimate| estimate.joules),
+            Measure::OneForAll => model.estimates.one_for_all.as_ref().map(|estimate| estimate.joules),
+        }
+    }
+
+    /// A fit by what it is of.
+    #[must_use]
+    pub fn fit(&self, era: Era, domain: Domain, measure: Measure, selection: Selection) -> Option<&Fit> {
+        self.fits.iter().chain(&self.bands).find(|fit| {
+            (fit.era, fit.domain, fit.measure, fit.selection) == (era, domain, measure, selection)
+        })
+    }
+
+    fn fit_of(&self, era: Era, domain: Domain, measure: Measure, selection: Selection) -> Fit {
+        let values = selection.of(&self.models(era, domain), |model| self.value(era, measure, model));
+        let growth = Growth::of(&values, self.confidence);
+        Fit { era, domain, measure, selection, values, growth }
+    }
+
+    fn all_fits(&self) -> Vec<Fit> {
+        let mut fits = vec![];
+        for domain in Domain::ALL {
+            let [frontier, others] = match domain {
+                Domain::Cv => [Selection::BestOfYear, Selection::YearlyMeans],
+                Domain::Nlp => [Selection::Largest, Selection::Ordinary],
+            };
+            let mut measures = vec![Measure::Flops, Measure::Params, Measure::Energy];
+            if domain == Domain::Nlp {
+                measures.insert(1, Measure::FlopsPerToken);
+            }
+            for era in Era::ALL {
+                for measure in &measures {
+                    for selection in [Selection::All, frontier, others] {
+                        fits.push(self.fit_of(era, domain, *measure, selection));
+                    }
+                }
+            }
+        }
+        // Of models of the user's that are all of one domain, the other has nothing to say.
+        fits.retain(|fit| !self.models(Era::Now, fit.domain).is_empty());
+        fits
+    }
+
+    fn all_bands(&self) -> Vec<Fit> {
+        let mut fits = vec![];
+        if self.models(Era::Now, Domain::Cv).is_empty() {
+            return fits;
+        }
+        for era in Era::ALL {
+            for measure in [Measure::Flops, Measure::Energy] {
+                for (from, to) in BANDS {
+                    fits.push(self.fit_of(era, Domain::Cv, measure, Selection::Band(from, to)));
+                }
+            }
+        }
+        fits
+    }
+
+    fn all_scaling(&self) -> Vec<Scaling> {
+        let mut all = vec![];
+        for era in Era::ALL {
+            for domain in Domain::ALL {
+                for architecture in Architecture::ALL {
+                    let of = self.models(era, domain);
+                    let of = of.iter().filter(|model| model.architecture == architecture);
+                    let points: Vec<(f64, f64)> =
+                        of.filter_map(|model| Some((model.params?.log10(), model.flops.log10()))).collect();
+                    if points.is_empty() {
+                        continue;
+                    }
+                    let line = Regression::of(&points);
+                    let exponent = line.map_or([f64::NAN; 2], |line| line.slope_interval(self.confidence));
+                    all.push(Scaling { era, domain, architecture, line, exponent });
+                }
+            }
+        }
+        all
+    }
+
+    fn all_worth(&self) -> Vec<Worth> {
+        let models = self.models(Era::Now, Domain::Cv);
+        let one = |period: (i16, i16)| {
+            let of = models.iter().filter(|model| (period.0..=period.1).contains(&model.date.year()));
+            let points: Vec<(f64, f64)> = of
+                .filter_map(|model| {
+                    Some((self.value(Era::Now, Measure::Energy, model)?.log10(), model.score?))
+                })
+                .collect();
+            Worth { period, line: Regression::of(&points) }
+        };
+        PERIODS.into_iter().map(one).collect()
+    }
+
+    fn all_settled(&self) -> Vec<(Domain, Settling<'f>)> {
+        let mut all = vec![];
+        for domain in Domain::ALL {
+            let models = self.models(Era::Now, domain);
+            for years in SETTLING {
+                let energy = |model: &Model| self.value(Era::Now, Measure::Energy, model);
+                all.push((domain, settling(&models, years, energy)));
+            }
+        }
+        all
+    }
+
+    fn all_beside(&self) -> Vec<Beside> {
+        let mut all = vec![];
+        for domain in Domain::ALL {
+            let both = |model: &&Model| model.estimates.of_its_time.is_some();
+            let models: Vec<&Model> = self.models(Era::Now, domain).into_iter().filter(both).collect();
+            if models.is_empty() {
+                continue;
+            }
+            let ratios: Vec<f64> = models
+                .iter()
+                .filter_map(|model| {
+                    let simple = self.value(Era::Now, Measure::Energy, model)?;
+                    Some(self.value(Era::Now, Measure::OfItsTime, model)? / simple)
+                })
+                .collect();
+            let share = |share| quantile(&ratios, share);
+            let ratio = share(0.5).zip(share(0.1)).zip(share(0.9));
+            let frontier = if domain == Domain::Cv { Selection::BestOfYear } else { Selection::Largest };
+            for selection in [Selection::All, frontier] {
+                let growth = |measure| {
+                    selection.growth(&models, self.confidence, |model| self.value(Era::Now, measure, model))
+                };
+                all.push(Beside {
+                    domain,
+                    selection,
+                    simple: growth(Measure::Energy),
+                    of_its_time: growth(Measure::OfItsTime),
+                    one_for_all: growth(Measure::OneForAll),
+                    ratio: ratio.map(|((value, low), high)| Interval { value, low, high }),
+                });
+            }
+        }
+        all
+    }
+
+    fn all_forecasts(&self) -> Vec<Forecast> {
+        let mut all = vec![];
+        // Of values that end early, what comes next began long ago: all forecasts begin after the last model or device.
+        let ends = self.fits.iter().filter_map(|fit| Some(fit.growth.as_ref().ok()?.span[1]));
+        let latest = ends.chain(self.lines.iter().map(|line| line.growth.span[1])).fold(0.0, f64::max);
+        let mut add = |name: String, unit, growth: &Growth, values: &[Dated]| {
+            #[allow(clippy::cast_possible_truncation, reason = "a year of the calendar")]
+            let next = latest.floor() as i16 + 1;
+            let years = (next..=HORIZON.max(next))
+                .map(|year| (year, growth.to_come(f64::from(year) + 0.5, self.confidence)))
+                .collect();
+            all.push(Forecast { name, unit, years, test: back_test(values, self.confidence) });
+        };
+        for fit in self.fits.iter().filter(|fit| fit.era == Era::Now && fit.measure != Measure::Params) {
+            if let Ok(growth) = &fit.growth {
+                let name = format!("{} {}, {}", fit.domain.name(), fit.measure.name(), fit.selection.name());
+                add(name, fit.measure.unit(), growth, &fit.values);
+            }
+        }
+        for line in self.lines.iter().filter(|line| line.era == Era::Now) {
+            let values: Vec<Dated> = line
+                .points
+                .iter()
+                .map(|point| Dated { years: point.years, value: point.gflops_per_watt * 1e9 })
+                .collect();
+            if let Ok(growth) = Growth::of(&values, self.confidence) {
+                add(format!("{} FLOPS per watt", line.domain.name()), "FLOP/J", &growth, &values);
+            }
+        }
+        all
+    }
+}
+
+/// The attainments of the table, with those that the user sets in their place.
+fn with_given(mut table: Vec<Attainment>, given: &[(String, f64)]) -> Result<Vec<Attainment>, StudyError> {
+    for (key, factor) in given {
+        let known = || table.iter().map(Attainment::key).collect();
+        let wrong = StudyError::NoAttainment { key: key.clone(), known: known() };
+        let attainment = table.iter_mut().find(|attainment| attainment.key() == *key).ok_or(wrong)?;
+        attainment.factor = *factor;
+        attainment.given = true;
+    }
+    Ok(table)
+}
+
+/// What makers state, by precision and class, where there are models of three dates or more.
+fn hardware(devices: &[Device], confidence: f64) -> Vec<Hardware> {
+    let mut groups: BTreeMap<(usize, String, usize), Vec<Efficiency>> = BTreeMap::new();
+    for (place, precision) in PRECISIONS.into_iter().enumerate() {
+        for point in stated(devices, precision) {
+            if let Some(class) = CLASSES.iter().position(|class| *class == point.class) {
+                groups.entry((place, point.precision.clone(), class)).or_default().push(point);
+            }
+        }
+    }
+    let one = |((_, precision, class), points): ((usize, String, usize), Vec<Efficiency>)| {
+        let growth = efficiency::growth(&points, confidence);
+        let class = CLASSES.get(class).copied().unwrap_or_default();
+        Hardware { precision, class, points, growth }
+    };
+    groups.into_iter().map(one).collect()
+}
