@@ -52,6 +52,7 @@
 //! | [`predict`] | time and energy | cost, date, device, factors, stats, units |
 //! | [`zoo`] | scoring many models: what there is, a row for each, how they stand | predict, factors, date, cost, graph, onnx, device |
 //! | [`trends`] | what inference takes over the years: facts, growth, forecasts | predict, device, date, stats |
+//! | [`project`] | energy, carbon and money of all inferences over years | predict, factors, units |
 //! | [`diff`] | what changed between two counted models, or one and its baseline | predict, cost, graph |
 //! | [`check`] | budgets: whether a model keeps them | diff |
 //! | [`report`] | screen, JSON, CSV, Markdown, charts, one HTML page: lays out, never computes | all above |
@@ -84,6 +85,7 @@ pub mod names;
 pub mod onnx;
 pub mod ops;
 pub mod predict;
+pub mod project;
 pub mod report;
 pub mod stats;
 pub mod tensor;

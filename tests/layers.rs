@@ -35,6 +35,7 @@ const MAY_IMPORT: &[(&str, Imports)] = &[
         Only(&["predict", "factors", "date", "device", "cost", "graph", "onnx", "ops", "tensor", "units"]),
     ),
     ("trends", Only(&["predict", "device", "date", "stats"])),
+    ("project", Only(&["predict", "factors", "units"])),
     ("diff", Only(&["predict", "cost", "graph", "ops", "tensor", "units"])),
     ("check", Only(&["diff", "units"])),
     // What people see may speak of everything.

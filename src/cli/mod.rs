@@ -23,6 +23,7 @@ mod output;
 mod pictures;
 mod place;
 mod profiles;
+mod project;
 mod report;
 mod rewrite;
 mod schema;
@@ -95,6 +96,8 @@ enum Command {
     Ops(ops::Options),
     /// Join the shards of a scored zoo, and verify that none is missing
     Merge(merge::Options),
+    /// Project energy, carbon and money of all inferences over years, as efficiency and use change
+    Project(project::Options),
     /// Lay scores out as one HTML file: models, their Pareto front, what failed
     Report(report::Options),
     /// Print the JSON Schema of an output
@@ -309,6 +312,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
         Some(Command::Llm(options)) => llm::run(&options, global),
         Some(Command::Law(options)) => law::run(&options, global),
         Some(Command::Ops(options)) => ops::run(&options, global),
+        Some(Command::Project(options)) => project::run(&options, global),
         Some(Command::Report(options)) => report::run(&options, global),
         Some(Command::Schema(options)) => schema::run(&options, global),
         Some(Command::Score(options)) => score::run(&options, global),
