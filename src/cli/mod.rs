@@ -33,6 +33,7 @@ mod shapes;
 mod snapshot;
 mod strip;
 mod targets;
+mod trends;
 mod validate;
 
 use std::ffi::OsString;
@@ -106,6 +107,8 @@ enum Command {
     Score(score::Options),
     /// Write a model without its large weights: its counts stay the same
     Strip(strip::Options),
+    /// Follow what models take and hardware gives over the years: growth, forecasts, the reproduction of a paper
+    Trends(trends::Options),
     /// Hold estimates against measurements: errors by runtime and device
     Validate(validate::Options),
 }
@@ -317,6 +320,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Stat
         Some(Command::Schema(options)) => schema::run(&options, global),
         Some(Command::Score(options)) => score::run(&options, global),
         Some(Command::Strip(options)) => strip::run(&options, global),
+        Some(Command::Trends(options)) => trends::run(&options, global),
         Some(Command::Validate(options)) => validate::run(&options, global),
         None => Err(Refusal::usage("a command or a model is needed").hint("ergometer MODEL.onnx").into()),
     }

@@ -55,7 +55,10 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
 }
 
 /// Reads rows from a file or standard input.
-fn read(path: &Path, scores: &mut Vec<Score>) -> Result<(), Refusal> {
+///
+/// # Errors
+/// A [`Refusal`] that names the file and the line.
+pub fn read(path: &Path, scores: &mut Vec<Score>) -> Result<(), Refusal> {
     let name = path.display();
     let unreadable = |error: io::Error| {
         Refusal::environment(format!("cannot read {name}: {error}"))

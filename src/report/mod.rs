@@ -20,6 +20,7 @@ pub mod screen;
 pub mod style;
 pub mod table;
 pub mod text;
+pub mod trends;
 
 use crate::cost::ModelCost;
 use crate::graph::TypedGraph;

@@ -1,24 +1,27 @@
 //! The first model to reach a score against the cheapest that reached it a year or two later: what a technique costs once it
 //! has settled.
 
+use super::select::Score;
 use super::table::Model;
 use crate::predict::Interval;
 use crate::stats::quantile;
 
-/// A model that was better than all before it, and what did as well later.
+/// The first models of a score, and what did as well later.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Consolidated<'m> {
-    /// The first of that score.
+    /// Lowest and highest whole score that both are of.
+    pub scores: [i32; 2],
+    /// The first model that reached it; of one date the one of least FLOPs.
     pub first: &'m Model,
-    /// The model of least FLOPs that did as well within the time; `None` where none came.
-    pub later: Option<&'m Model>,
+    /// The model of least FLOPs that reached it within the time, the first among them: itself where none did with less.
+    pub later: &'m Model,
 }
 
 impl Consolidated<'_> {
     /// FLOPs of the later one over those of the first.
     #[must_use]
-    pub fn flops(&self) -> Option<f64> {
-        self.later.map(|later| later.flops / self.first.flops)
+    pub fn flops(&self) -> f64 {
+        self.later.flops / self.first.flops
     }
 }
 
@@ -27,47 +30,80 @@ impl Consolidated<'_> {
 pub struct Settling<'m> {
     /// Within how many years.
     pub years: f64,
-    /// Each first model, by date.
+    /// First and later models, from the lowest score on; neighbouring scores of the same two are one.
     pub pairs: Vec<Consolidated<'m>>,
-    /// Median and p10 to p90 of the FLOPs of the later over those of the first; `None` without a pair.
+    /// How many whole scores were reached for the first time, and had the time to settle.
+    pub scores: usize,
+    /// At how many of them a later model took less.
+    pub cheaper: usize,
+    /// Median and p10 to p90, over the scores, of the FLOPs of the later over those of the first; `None` without a score.
     pub flops: Option<Interval<f64>>,
     /// The same of joules by the simple formula.
     pub energy: Option<Interval<f64>>,
 }
 
-/// Firsts and what did as well within so many years; `energy` is joules of a model.
+/// Firsts and what did as well within so many years, at each whole score; `energy` is joules of a model.
 ///
-/// A first is a model of a better score than any before it, the best of its date. Scores of development sets are left out.
+/// Scores of development sets are left out, and firsts that are younger than `years` before the last model.
 #[must_use]
 pub fn settling<'m>(
     models: &[&'m Model],
     years: f64,
+    score: Score,
     energy: impl Fn(&Model) -> Option<f64>,
 ) -> Settling<'m> {
-    let mut ordered: Vec<(&Model, f64)> = models
+    let scored: Vec<(&Model, f64)> = models
         .iter()
         .filter(|model| !model.score_of_dev)
-        .filter_map(|model| Some((*model, model.score?)))
+        .filter_map(|model| Some((*model, score(model)?)))
         .collect();
-    ordered.sort_by(|(a, x), (b, y)| a.date.years().total_cmp(&b.date.years()).then(y.total_cmp(x)));
-    let mut best = f64::NEG_INFINITY;
-    let mut pairs = vec![];
-    for &(first, score) in &ordered {
-        if score <= best {
+    let last = scored.iter().map(|(model, _)| model.date.years()).fold(f64::NEG_INFINITY, f64::max);
+    let (mut pairs, mut flops, mut joules): (Vec<Consolidated>, _, _) = (vec![], vec![], vec![]);
+    for whole in wholes(&scored) {
+        let reached: Vec<&Model> =
+            scored.iter().filter(|(_, score)| *score >= f64::from(whole)).map(|(model, _)| *model).collect();
+        let earlier = |a: &&&Model, b: &&&Model| {
+            a.date.years().total_cmp(&b.date.years()).then(a.flops.total_cmp(&b.flops))
+        };
+        let Some(&first) = reached.iter().min_by(earlier) else { continue };
+        let until = first.date.years() + years;
+        if until > last {
             continue;
         }
-        best = score;
-        let from = first.date.years();
-        let as_good = ordered.iter().filter(|(model, other)| {
-            *other >= score && model.date.years() > from && model.date.years() <= from + years
-        });
-        let later = as_good.map(|(model, _)| *model).min_by(|a, b| a.flops.total_cmp(&b.flops));
-        pairs.push(Consolidated { first, later });
+        let within = reached.iter().filter(|model| model.date.years() <= until);
+        let Some(&later) = within.min_by(|a, b| a.flops.total_cmp(&b.flops)) else { continue };
+        flops.push(later.flops / first.flops);
+        joules.extend(energy(later).zip(energy(first)).map(|(later, first)| later / first));
+        match pairs.last_mut() {
+            Some(pair) if std::ptr::eq(pair.first, first) && std::ptr::eq(pair.later, later) => {
+                pair.scores[1] = whole;
+            }
+            _ => pairs.push(Consolidated { scores: [whole, whole], first, later }),
+        }
     }
-    let flops = middle(&pairs.iter().filter_map(Consolidated::flops).collect::<Vec<_>>());
-    let joules = pairs.iter().filter_map(|pair| Some(energy(pair.later?)? / energy(pair.first)?));
-    let energy = middle(&joules.collect::<Vec<_>>());
-    Settling { years, pairs, flops, energy }
+    Settling {
+        years,
+        pairs,
+        scores: flops.len(),
+        cheaper: flops.iter().filter(|ratio| **ratio < 1.0).count(),
+        flops: middle(&flops),
+        energy: middle(&joules),
+    }
+}
+
+/// The whole scores that there are models around: from the lowest that the first of all reached to the highest of all. A
+/// zoo whose scores are shares of 1 has none.
+fn wholes(scored: &[(&Model, f64)]) -> std::ops::RangeInclusive<i32> {
+    let earlier = |a: &&(&Model, f64), b: &&(&Model, f64)| {
+        a.0.date.years().total_cmp(&b.0.date.years()).then(a.1.total_cmp(&b.1))
+    };
+    let low = scored.iter().min_by(earlier).map_or(0.0, |(_, score)| *score);
+    let high = scored.iter().map(|(_, score)| *score).fold(f64::NEG_INFINITY, f64::max);
+    // Scores are of a hundred: what is beyond is no percentage, and no list of it ends.
+    let whole = |score: f64| score.clamp(0.0, 1000.0).floor();
+    #[allow(clippy::cast_possible_truncation, reason = "within a thousand")]
+    let ends = (whole(low) as i32, whole(high) as i32);
+    ends.0.max(1)..=ends.1
 }
 
 fn middle(ratios: &[f64]) -> Option<Interval<f64>> {
@@ -86,32 +122,40 @@ mod tests {
     #[test]
     fn the_cheapest_as_good_within_the_time_is_what_settled() {
         let models = [
-            model("first", "2018-01", 70.0, 8e9),
+            model("first", "2018-01", 71.5, 8e9),
             model("weaker", "2018-06", 69.0, 1e9),
-            model("as good", "2018-09", 70.5, 4e9),
-            model("later", "2019-10", 71.0, 2e9),
-            model("too late", "2021-01", 72.0, 1e9),
+            model("as good", "2018-09", 71.6, 4e9),
+            model("better", "2019-10", 72.5, 2e9),
+            model("young", "2021-06", 73.0, 1e9),
         ];
         let models: Vec<&Model> = models.iter().collect();
-        let named = |years| -> Vec<(&str, Option<&str>)> {
-            let found = settling(&models, years, |model| Some(model.flops));
-            found
-                .pairs
-                .iter()
-                .map(|pair| (pair.first.name.as_str(), pair.later.map(|m| m.name.as_str())))
-                .collect()
+        let found = |years| settling(&models, years, |model| model.score, |model| Some(model.flops / 2.0));
+        let named = |settling: &Settling| -> Vec<([i32; 2], String, String)> {
+            let name = |model: &Model| model.name.clone();
+            settling.pairs.iter().map(|pair| (pair.scores, name(pair.first), name(pair.later))).collect()
         };
-        assert_eq!(named(1.0)[0], ("first", Some("as good")));
-        assert_eq!(named(2.0)[0], ("first", Some("later")));
-        assert_eq!(named(2.0)[3], ("too late", None));
-        let found = settling(&models, 2.0, |model| Some(model.flops)).flops.unwrap();
-        // first: 2 of 8, as good: 2 of 4, later: 1 of 2; of the last none came.
-        assert!((found.value - 0.5).abs() < 1e-12 && (found.low - 0.3).abs() < 1e-12, "{found:?}");
+        // 71 by the first of all, 72 by the better one; 73 has had no time.
+        let one = found(1.0);
+        assert_eq!(
+            named(&one),
+            [
+                ([71, 71], "first".to_owned(), "as good".to_owned()),
+                ([72, 72], "better".to_owned(), "better".to_owned()),
+            ]
+        );
+        assert_eq!((one.scores, one.cheaper), (2, 1));
+        // 4 of 8, and 2 of 2.
+        assert!((one.flops.unwrap().value - 0.75).abs() < 1e-12);
+        assert_eq!(one.energy, one.flops);
+        assert_eq!(named(&found(2.0))[0].2, "better");
     }
 
     #[test]
     fn nothing_settles_of_nothing() {
-        let found = settling(&[], 1.0, |model| Some(model.flops));
+        let found = settling(&[], 1.0, |model| model.score, |model| Some(model.flops));
         assert_eq!((found.pairs.len(), found.flops, found.energy), (0, None, None));
+        let wild = [model("a", "2018", f64::MAX, 1e9), model("b", "2020", 1e-300, 1e9)];
+        let found = settling(&wild.iter().collect::<Vec<_>>(), 1.0, |model| model.score, |_| None);
+        assert!(found.pairs.len() < 2);
     }
 }

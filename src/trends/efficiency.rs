@@ -175,7 +175,7 @@ pub fn adapted(domain: Domain, gpus: &[Gpu], attainments: &[Attainment]) -> Vec<
     };
     let fp32 = gpus
         .iter()
-        .filter(|gpu| gpu.in_line == "yes")
+        .filter(|gpu| gpu.in_line == "yes" && gpu.precision == FP32)
         .filter_map(|gpu| point(gpu, FP32, gpu.gflops_per_watt()));
     let attained =
         attainments.iter().filter(|attainment| attainment.domain == domain).filter_map(|attainment| {

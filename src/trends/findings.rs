@@ -298,7 +298,7 @@ fn energy_over_years(study: &Study, all: &mut Vec<Finding>) {
 }
 
 fn people(study: &Study, all: &mut Vec<Finding>) {
-    // A day of 2000 kcal, and 79,897 kWh a year: K. W. Desislavov and others, section on the multiplicative factor.
+    // A day of 2000 kcal, and 79,897 kWh a year: the references that the paper draws.
     let body = 2000.0 * 4184.0 / 86_400.0;
     let person = 79_897.0 * 3.6e6 / (365.0 * 86_400.0);
     let about = "One inference a second for each person";

@@ -25,9 +25,10 @@ pub struct BackTest {
 }
 
 /// Fits up to the end of each year, and scores the values of the three years after it; `None` where no year has enough values
-/// before it and one after it. `confidence` is that of the intervals.
+/// before it and one after it. `seen` gives the values as they were to be known at the end of a year, of which those up to it
+/// are fitted; `confidence` is that of the intervals.
 #[must_use]
-pub fn back_test(values: &[Dated], confidence: f64) -> Option<BackTest> {
+pub fn back_test(values: &[Dated], seen: impl Fn(f64) -> Vec<Dated>, confidence: f64) -> Option<BackTest> {
     let year = |dated: &Dated| dated.years.floor();
     let first = values.iter().map(year).fold(f64::INFINITY, f64::min);
     let last = values.iter().map(year).fold(f64::NEG_INFINITY, f64::max);
@@ -35,7 +36,7 @@ pub fn back_test(values: &[Dated], confidence: f64) -> Option<BackTest> {
     let mut ratios = vec![];
     let mut cut = first;
     while cut < last {
-        let before: Vec<Dated> = values.iter().filter(|dated| year(dated) <= cut).copied().collect();
+        let before: Vec<Dated> = seen(cut).into_iter().filter(|dated| year(dated) <= cut).collect();
         let after = values.iter().filter(|dated| year(dated) > cut && year(dated) <= cut + f64::from(AHEAD));
         // A line through two dates leaves nothing for its error.
         if let Ok(growth) = Growth::of(&before, confidence) {
@@ -68,9 +69,14 @@ mod tests {
         values.iter().enumerate().map(|(at, &value)| Dated { years: 2010.5 + at as f64, value }).collect()
     }
 
+    fn tested(values: &[f64]) -> Option<BackTest> {
+        let values = dated(values);
+        back_test(&values, |_| values.clone(), 0.8)
+    }
+
     #[test]
     fn a_steady_growth_is_forecast_without_error() {
-        let found = back_test(&dated(&[1.0, 2.0, 4.0, 8.0, 16.0, 32.0]), 0.8).unwrap();
+        let found = tested(&[1.0, 2.0, 4.0, 8.0, 16.0, 32.0]).unwrap();
         // Fits up to 2012, 2013, 2014 (three values or more), scored on 3, 2 and 1 that follow.
         assert_eq!((found.cuts, found.scored), (3, 6));
         assert!((found.median - 1.0).abs() < 1e-9 && (found.bias - 1.0).abs() < 1e-9);
@@ -79,14 +85,14 @@ mod tests {
     #[test]
     fn a_growth_that_stops_is_missed_by_what_it_would_have_grown() {
         // Doubling up to 2013, then nothing: lines run twice, four and eight times too high.
-        let found = back_test(&dated(&[1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0]), 0.8).unwrap();
+        let found = tested(&[1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0]).unwrap();
         assert!(found.bias < 0.7 && found.p90 > 3.0, "{found:?}");
         assert!(found.covered < 0.9);
     }
 
     #[test]
     fn too_little_to_test_is_no_test() {
-        assert_eq!(back_test(&dated(&[1.0, 2.0, 4.0]), 0.8), None);
-        assert_eq!(back_test(&[], 0.8), None);
+        assert_eq!(tested(&[1.0, 2.0, 4.0]), None);
+        assert_eq!(tested(&[]), None);
     }
 }

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::growth::{Dated, Growth, GrowthError};
 use super::table::Model;
 
+/// The score that models are selected by.
+pub type Score = fn(&Model) -> Option<f64>;
+
 /// Some models of many.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Selection {
@@ -14,7 +17,7 @@ pub enum Selection {
     BestOfYear,
     /// The mean over the models of each calendar year, at their mean date.
     YearlyMeans,
-    /// Models of more FLOPs than any before them.
+    /// Models of more FLOPs than any before them; of one date the one of most.
     Largest,
     /// The others: models of no more FLOPs than some model before them.
     Ordinary,
@@ -36,18 +39,18 @@ impl Selection {
         }
     }
 
-    /// Values of the models that have one, selected.
+    /// Values of the models that have one, selected by this score.
     #[must_use]
-    pub fn of(self, models: &[&Model], value: impl Fn(&Model) -> Option<f64>) -> Vec<Dated> {
+    pub fn of(self, models: &[&Model], score: Score, value: impl Fn(&Model) -> Option<f64>) -> Vec<Dated> {
         let dated = |model: &Model| Some(Dated { years: model.date.years(), value: value(model)? });
         match self {
             Self::All => models.iter().filter_map(|model| dated(model)).collect(),
             Self::Band(from, to) => models
                 .iter()
-                .filter(|model| model.score.is_some_and(|score| from <= score && score < to))
+                .filter(|model| score(model).is_some_and(|score| from <= score && score < to))
                 .filter_map(|model| dated(model))
                 .collect(),
-            Self::BestOfYear => best_of_year(models).into_iter().filter_map(dated).collect(),
+            Self::BestOfYear => best_of_year(models, score).into_iter().filter_map(dated).collect(),
             Self::Largest => largest(models).into_iter().filter_map(dated).collect(),
             Self::Ordinary => {
                 let largest = largest(models);
@@ -81,26 +84,26 @@ impl Selection {
     pub fn growth(
         self,
         models: &[&Model],
+        score: Score,
         confidence: f64,
         value: impl Fn(&Model) -> Option<f64>,
     ) -> Result<Growth, GrowthError> {
-        Growth::of(&self.of(models, value), confidence)
+        Growth::of(&self.of(models, score, value), confidence)
     }
 }
 
 /// The model of the best score of each calendar year; of equal ones that of least FLOPs.
 #[must_use]
-pub fn best_of_year<'m>(models: &[&'m Model]) -> Vec<&'m Model> {
-    let mut years: BTreeMap<i16, &Model> = BTreeMap::new();
+pub fn best_of_year<'m>(models: &[&'m Model], score: Score) -> Vec<&'m Model> {
+    let mut years: BTreeMap<i16, (&Model, f64)> = BTreeMap::new();
     for model in models {
-        let Some(score) = model.score else { continue };
-        let better =
-            |best: &&Model| (score, -model.flops) > (best.score.unwrap_or(f64::NEG_INFINITY), -best.flops);
+        let Some(own) = score(model) else { continue };
+        let better = |(best, other): &(&Model, f64)| (own, -model.flops) > (*other, -best.flops);
         if years.get(&model.date.year()).is_none_or(better) {
-            years.insert(model.date.year(), model);
+            years.insert(model.date.year(), (model, own));
         }
     }
-    years.into_values().collect()
+    years.into_values().map(|(model, _)| model).collect()
 }
 
 /// Models of more FLOPs than any before them, by date.
@@ -134,7 +137,11 @@ mod tests {
         ];
         let models: Vec<&Model> = models.iter().collect();
         let values = |selection: Selection| -> Vec<f64> {
-            selection.of(&models, |model| Some(model.flops / 1e9)).iter().map(|dated| dated.value).collect()
+            selection
+                .of(&models, |model| model.score, |model| Some(model.flops / 1e9))
+                .iter()
+                .map(|dated| dated.value)
+                .collect()
         };
         assert_eq!(values(Selection::All), [1.0, 3.0, 2.0, 1.0, 9.0]);
         // Of the two of 2019, as good as each other, the one of fewer FLOPs.

@@ -6,7 +6,7 @@ use super::consolidated::{Settling, settling};
 use super::efficiency::{self, Attainment, Efficiency, adapted, attainments, carried_on, stated};
 use super::forecast::{BackTest, back_test};
 use super::growth::{Dated, Growth, GrowthError};
-use super::select::Selection;
+use super::select::{Score, Selection};
 use super::table::{Architecture, Facts, Model};
 use crate::device::{Device, Precision};
 use crate::predict::Interval;
@@ -39,6 +39,15 @@ pub enum Era {
 impl Era {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Paper, Self::Now];
+
+    /// The score that models are selected by: as the reconstruction has it, or only what was reached at the date.
+    #[must_use]
+    pub fn score(self) -> Score {
+        match self {
+            Self::Paper => |model| model.score,
+            Self::Now => Model::score_of_its_time,
+        }
+    }
 
     /// The name in files.
     #[must_use]
@@ -118,7 +127,7 @@ pub struct Scaling {
     pub domain: Domain,
     /// What they are built of.
     pub architecture: Architecture,
-    /// `log10` of FLOPs over `log10` of parameters, or why there is no line.
+    /// `log10` of FLOPs over `log10` of parameters, or why there is no line. Of language models FLOPs are those a token.
     pub line: Result<Regression, RegressionError>,
     /// What the exponent lies between.
     pub exponent: [f64; 2],
@@ -335,7 +344,8 @@ impl<'f> Study<'f> {
     }
 
     fn fit_of(&self, era: Era, domain: Domain, measure: Measure, selection: Selection) -> Fit {
-        let values = selection.of(&self.models(era, domain), |model| self.value(era, measure, model));
+        let values =
+            selection.of(&self.models(era, domain), era.score(), |model| self.value(era, measure, model));
         let growth = Growth::of(&values, self.confidence);
         Fit { era, domain, measure, selection, values, growth }
     }
@@ -383,11 +393,15 @@ impl<'f> Study<'f> {
         let mut all = vec![];
         for era in Era::ALL {
             for domain in Domain::ALL {
+                let measure = if domain == Domain::Cv { Measure::Flops } else { Measure::FlopsPerToken };
                 for architecture in Architecture::ALL {
                     let of = self.models(era, domain);
                     let of = of.iter().filter(|model| model.architecture == architecture);
-                    let points: Vec<(f64, f64)> =
-                        of.filter_map(|model| Some((model.params?.log10(), model.flops.log10()))).collect();
+                    let points: Vec<(f64, f64)> = of
+                        .filter_map(|model| {
+                            Some((model.params?.log10(), self.value(era, measure, model)?.log10()))
+                        })
+                        .collect();
                     if points.is_empty() {
                         continue;
                     }
@@ -406,7 +420,7 @@ impl<'f> Study<'f> {
             let of = models.iter().filter(|model| (period.0..=period.1).contains(&model.date.year()));
             let points: Vec<(f64, f64)> = of
                 .filter_map(|model| {
-                    Some((self.value(Era::Now, Measure::Energy, model)?.log10(), model.score?))
+                    Some((self.value(Era::Now, Measure::Energy, model)?.log10(), Era::Now.score()(model)?))
                 })
                 .collect();
             Worth { period, line: Regression::of(&points) }
@@ -420,7 +434,7 @@ impl<'f> Study<'f> {
             let models = self.models(Era::Now, domain);
             for years in SETTLING {
                 let energy = |model: &Model| self.value(Era::Now, Measure::Energy, model);
-                all.push((domain, settling(&models, years, energy)));
+                all.push((domain, settling(&models, years, Era::Now.score(), energy)));
             }
         }
         all
@@ -446,7 +460,9 @@ impl<'f> Study<'f> {
             let frontier = if domain == Domain::Cv { Selection::BestOfYear } else { Selection::Largest };
             for selection in [Selection::All, frontier] {
                 let growth = |measure| {
-                    selection.growth(&models, self.confidence, |model| self.value(Era::Now, measure, model))
+                    selection.growth(&models, Era::Now.score(), self.confidence, |model| {
+                        self.value(Era::Now, measure, model)
+                    })
                 };
                 all.push(Beside {
                     domain,
@@ -462,35 +478,47 @@ impl<'f> Study<'f> {
     }
 
     fn all_forecasts(&self) -> Vec<Forecast> {
-        let mut all = vec![];
         // Of values that end early, what comes next began long ago: all forecasts begin after the last model or device.
         let ends = self.fits.iter().filter_map(|fit| Some(fit.growth.as_ref().ok()?.span[1]));
         let latest = ends.chain(self.lines.iter().map(|line| line.growth.span[1])).fold(0.0, f64::max);
-        let mut add = |name: String, unit, growth: &Growth, values: &[Dated]| {
-            #[allow(clippy::cast_possible_truncation, reason = "a year of the calendar")]
-            let next = latest.floor() as i16 + 1;
-            let years = (next..=HORIZON.max(next))
-                .map(|year| (year, growth.to_come(f64::from(year) + 0.5, self.confidence)))
-                .collect();
-            all.push(Forecast { name, unit, years, test: back_test(values, self.confidence) });
+        #[allow(clippy::cast_possible_truncation, reason = "a year of the calendar")]
+        let next = latest.floor() as i16 + 1;
+        let ahead = |name, unit, growth: &Growth, test| {
+            let expected = |year| (year, growth.to_come(f64::from(year) + 0.5, self.confidence));
+            Forecast { name, unit, years: (next..=HORIZON.max(next)).map(expected).collect(), test }
         };
+        let mut all = vec![];
         for fit in self.fits.iter().filter(|fit| fit.era == Era::Now && fit.measure != Measure::Params) {
             if let Ok(growth) = &fit.growth {
                 let name = format!("{} {}, {}", fit.domain.name(), fit.measure.name(), fit.selection.name());
-                add(name, fit.measure.unit(), growth, &fit.values);
+                let test = back_test(&fit.values, |cut| self.as_known(fit, cut), self.confidence);
+                all.push(ahead(name, fit.measure.unit(), growth, test));
             }
         }
         for line in self.lines.iter().filter(|line| line.era == Era::Now) {
-            let values: Vec<Dated> = line
-                .points
-                .iter()
-                .map(|point| Dated { years: point.years, value: point.gflops_per_watt * 1e9 })
-                .collect();
+            let of = |point: &Efficiency| Dated { years: point.years, value: point.gflops_per_watt * 1e9 };
+            let values: Vec<Dated> = line.points.iter().map(of).collect();
             if let Ok(growth) = Growth::of(&values, self.confidence) {
-                add(format!("{} FLOPS per watt", line.domain.name()), "FLOP/J", &growth, &values);
+                let test = back_test(&values, |_| values.clone(), self.confidence);
+                all.push(ahead(format!("{} FLOPS per watt", line.domain.name()), "FLOP/J", &growth, test));
             }
         }
         all
+    }
+
+    /// The values of a fit as they were to be known at the end of a year: joules by the line through the hardware of then.
+    fn as_known(&self, fit: &Fit, cut: f64) -> Vec<Dated> {
+        let line = self.line(fit.era, fit.domain).filter(|_| fit.measure == Measure::Energy);
+        let Some(line) = line else { return fit.values.clone() };
+        let before: Vec<Efficiency> =
+            line.points.iter().filter(|point| point.years < cut + 1.0).cloned().collect();
+        match efficiency::growth(&before, self.confidence) {
+            Ok(then) => {
+                let of = |model: &Model| Some(model.flops / (then.at(model.date.years()) * 1e9));
+                fit.selection.of(&self.models(fit.era, fit.domain), fit.era.score(), of)
+            }
+            Err(_) => vec![],
+        }
     }
 }
 
@@ -506,7 +534,7 @@ fn with_given(mut table: Vec<Attainment>, given: &[(String, f64)]) -> Result<Vec
     Ok(table)
 }
 
-/// What makers state, by precision and class, where there are models of three dates or more.
+/// What makers state, by precision and class, where there are devices enough for a line.
 fn hardware(devices: &[Device], confidence: f64) -> Vec<Hardware> {
     let mut groups: BTreeMap<(usize, String, usize), Vec<Efficiency>> = BTreeMap::new();
     for (place, precision) in PRECISIONS.into_iter().enumerate() {
@@ -521,5 +549,5 @@ fn hardware(devices: &[Device], confidence: f64) -> Vec<Hardware> {
         let class = CLASSES.get(class).copied().unwrap_or_default();
         Hardware { precision, class, points, growth }
     };
-    groups.into_iter().map(one).collect()
+    groups.into_iter().map(one).filter(|hardware| hardware.growth.is_ok()).collect()
 }

@@ -52,6 +52,8 @@ pub struct Model {
     pub score: Option<f64>,
     /// Whether the score is of a development set: those are not compared with scores of test sets.
     pub score_of_dev: bool,
+    /// Whether the score is of a later training than the date: the model of that date did not reach it.
+    pub retrained: bool,
     /// Whether it saw more than its benchmark's own data.
     pub extra_data: bool,
     /// Whether the reconstruction of the paper has it.
@@ -62,6 +64,14 @@ pub struct Model {
     pub counted: Option<Counted>,
     /// What we estimate it takes.
     pub estimates: Estimates,
+}
+
+impl Model {
+    /// The score, where it is one that the model had at its date.
+    #[must_use]
+    pub fn score_of_its_time(&self) -> Option<f64> {
+        self.score.filter(|_| !self.retrained)
+    }
 }
 
 /// What a model is built of.
@@ -99,10 +109,12 @@ impl Architecture {
 pub enum FlopsOf {
     /// Its source states them.
     Published,
-    /// Arithmetic on its published shape: `2 · (active - looked up) · tokens + 4 · layers · width · tokens²`, where the first
-    /// term is the products with weights and the second scores and sums of attention that hides nothing.
+    /// Arithmetic on its published shape: `2 · (active - looked up) · tokens + 4 · layers · width · tokens²`. The first term is
+    /// the products with weights; the second, of the layers whose attention reaches over all tokens, scores and sums over
+    /// values, masked or not.
     ///
-    /// Source: Kaplan and others, "Scaling Laws for Neural Language Models" (arXiv 2001.08361), table 1.
+    /// After Kaplan and others, "Scaling Laws for Neural Language Models" (arXiv 2001.08361), table 1, which leaves out the
+    /// sums over values.
     Shape,
     /// We counted them.
     Counted,
@@ -195,6 +207,7 @@ struct Vision {
     gflops: f64,
     side: u32,
     top1: f64,
+    retrained: String,
     extra_data: String,
     source: String,
     paper: String,
@@ -257,6 +270,7 @@ pub(super) fn embedded() -> Result<Facts, TableError> {
             size: Some(row.side),
             score: Some(row.top1),
             score_of_dev: false,
+            retrained: row.retrained == "yes",
             extra_data: row.extra_data == "yes",
             in_paper: row.paper == "yes",
             source: row.source,
@@ -322,6 +336,7 @@ fn language(row: Language) -> Result<Model, TableError> {
         size: Some(row.tokens),
         score: row.glue,
         score_of_dev: row.glue_of == "dev",
+        retrained: false,
         extra_data: true,
         in_paper: row.paper == "yes",
         source: row.source,
@@ -386,8 +401,8 @@ mod tests {
 
     #[test]
     fn a_shape_gives_the_flops_that_others_count() {
-        // GPT-3 of 175 billion parameters, 2048 tokens: 740,000 GFLOPs by Gholami and others, "AI and Memory Wall"; their
-        // count has no attention over 2048 tokens. OPT-175B is of the same shape.
+        // GPT-3 of 175 billion parameters, 2048 tokens: 740,000 GFLOPs by Gholami and others, "AI and Memory Wall". OPT-175B is
+        // of the same shape.
         let facts = embedded().unwrap();
         let opt = facts.models.iter().find(|model| model.name == "OPT-175B").unwrap();
         assert!((opt.flops / 740e12 - 1.0).abs() < 0.01, "{}", opt.flops);

@@ -17,6 +17,7 @@ pub(super) fn model(name: &str, date: &str, score: f64, flops: f64) -> Model {
         size: Some(224),
         score: Some(score),
         score_of_dev: false,
+        retrained: false,
         extra_data: false,
         in_paper: true,
         source: "a test".to_owned(),

@@ -118,10 +118,9 @@ fn draw(
     ));
     let mut on_front = scatter(&front, Some(3), 5.5);
     if canvas.medium != Medium::Terminal {
-        let places: Vec<(f64, f64)> = front.iter().map(|point| at(point)).collect();
-        let named = apart(&places, x, y);
-        let names = front.iter().zip(named).map(|(point, named)| {
-            if named { cut_middle(&visible(&point.name), NAME) } else { String::new() }
+        let mut room = Room::new(x, y, NAMED);
+        let names = front.iter().map(|point| {
+            if room.takes(at(point)) { cut_middle(&visible(&point.name), NAME) } else { String::new() }
         });
         on_front = on_front.with_labels(names).with_repel_labels();
     }
@@ -147,21 +146,32 @@ fn draw(
     Drawing { plots, layout, describe: super::rows(marks) }
 }
 
-/// Which places have room for a name beside those named before: a place too near has none.
-fn apart(places: &[(f64, f64)], x: (f64, f64), y: (f64, f64)) -> Vec<bool> {
-    let mut taken: Vec<(f64, f64)> = vec![];
-    let named = places.iter().map(|place| {
+/// Room for names in a chart: a place too near to one named before has none.
+pub struct Room {
+    x: (f64, f64),
+    y: (f64, f64),
+    most: usize,
+    taken: Vec<(f64, f64)>,
+}
+
+impl Room {
+    /// Of a chart with axes of these ends, for so many names at most.
+    pub fn new(x: (f64, f64), y: (f64, f64), most: usize) -> Self {
+        Self { x, y, most, taken: vec![] }
+    }
+
+    /// Whether there is room for a name at this place, which is taken then.
+    pub fn takes(&mut self, place: (f64, f64)) -> bool {
         let share = |at: f64, (low, high): (f64, f64)| (at - low) / (high - low);
-        let here = (share(place.0, x), share(place.1, y));
+        let here = (share(place.0, self.x), share(place.1, self.y));
         let crowded =
             |other: &(f64, f64)| (here.0 - other.0).abs() < ROOM.0 && (here.1 - other.1).abs() < ROOM.1;
-        let free = taken.len() < NAMED && !taken.iter().any(crowded);
+        let free = self.taken.len() < self.most && !self.taken.iter().any(crowded);
         if free {
-            taken.push(here);
+            self.taken.push(here);
         }
         free
-    });
-    named.collect()
+    }
 }
 
 /// The edge of what the points leave to be had: level until the next one, then up to it.
@@ -190,7 +200,10 @@ mod tests {
     fn names_do_not_stand_in_each_others_way() {
         let axis = (0.0, 10.0);
         let places = [(1.0, 1.0), (1.1, 1.1), (1.2, 5.0), (4.0, 1.0), (9.0, 5.1)];
-        assert_eq!(apart(&places, axis, axis), [true, false, true, true, true]);
+        let mut room = Room::new(axis, axis, NAMED);
+        assert_eq!(places.map(|place| room.takes(place)), [true, false, true, true, true]);
+        let mut full = Room::new(axis, axis, 1);
+        assert_eq!([(1.0, 1.0), (9.0, 9.0)].map(|place| full.takes(place)), [true, false]);
     }
 
     #[test]

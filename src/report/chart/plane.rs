@@ -8,16 +8,21 @@ use kuva::plot::scatter::MarkerShape;
 use kuva::plot::{LinePlot, ScatterPlot};
 use kuva::prelude::{Layout, Plot};
 
+use super::pareto::Room;
 use super::{Canvas, Chart, Drawing, Medium, axis, drawable};
 use crate::report::text::{cut_middle, plain, visible};
 use crate::units::quantity;
 
 /// Radius of a mark.
 const SIZE: f64 = 3.6;
+/// The share of an outline's radius that is empty.
+const HOLLOW: f64 = 0.55;
 /// Radius of the least and of the largest bubble.
 const BUBBLES: (f64, f64) = (2.0, 13.0);
 /// Columns of the longest name beside its point.
 const NAME: usize = 22;
+/// The most names.
+const NAMED: usize = 24;
 /// Marks of the groups, told apart without colours.
 const MARKS: [MarkerShape; 6] = [
     MarkerShape::Circle,
@@ -53,10 +58,14 @@ pub struct Axis {
 /// Points of one colour and mark.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Group {
-    /// An entry of the legend.
+    /// An entry of the legend; none if it is empty.
     pub name: String,
-    /// Its colour; its mark is of the same number.
+    /// Its colour.
     pub series: usize,
+    /// Whether its marks are outlines.
+    pub hollow: bool,
+    /// Its mark, by number: circle, square, triangle, diamond, triangle down, plus.
+    pub mark: usize,
     /// The points.
     pub points: Vec<Spot>,
 }
@@ -81,8 +90,10 @@ pub struct Spot {
 pub struct Stroke {
     /// An entry of the legend.
     pub name: String,
-    /// Its colour; its dashes are of the same number.
-    pub series: usize,
+    /// Its colour; that of text without one.
+    pub series: Option<usize>,
+    /// Its dashes: none, long, short, both.
+    pub dashes: usize,
     /// Its corners.
     pub points: Vec<(f64, f64)>,
     /// Low and high ends around it, corner by corner; or nothing.
@@ -205,8 +216,8 @@ pub fn plane<'a>(mut of: Plane) -> Option<Chart<'a>> {
     let y = up.ends(
         marks().map(|mark| mark.y).chain(corners().map(|corner| corner.1)).chain(levels).chain(bands),
     )?;
-    let groups: Vec<String> =
-        of.groups.iter().map(|group| format!("{} {}", group.points.len(), group.name)).collect();
+    let named = of.groups.iter().filter(|group| !group.name.is_empty());
+    let groups: Vec<String> = named.map(|group| format!("{} {}", group.points.len(), group.name)).collect();
     let strokes: Vec<&str> = of.strokes.iter().map(|stroke| stroke.name.as_str()).collect();
     let about = format!(
         "{}: {} over {}. Points: {}. Lines: {}.",
@@ -231,6 +242,7 @@ fn draw(canvas: &Canvas, of: &Plane, x: (f64, f64), y: (f64, f64)) -> Drawing {
     let (along, up) = (of.x.scale, of.y.scale);
     let place = |x: f64, y: f64| Some((along.place(x)?, up.place(y)?));
     let (mut plots, mut entries) = (vec![], vec![]);
+    let mut room = Room::new(x, y, NAMED);
     for level in &of.levels {
         let ends = [x.0, x.1].map(|end| (end, up.place(level.y).unwrap_or(y.0)));
         let line = LinePlot::new().with_data(ends).with_color(ink.quiet).with_stroke_width(1.2).with_dotted();
@@ -242,13 +254,13 @@ fn draw(canvas: &Canvas, of: &Plane, x: (f64, f64), y: (f64, f64)) -> Drawing {
         of.groups.iter().flat_map(|group| &group.points).filter_map(|mark| mark.weight).fold(0.0, f64::max);
     for group in &of.groups {
         let color = ink.of(Some(group.series));
-        let mark = MARKS.get(group.series).copied().unwrap_or_default();
+        let mark = MARKS.get(group.mark).copied().unwrap_or_default();
         let mut scatter = ScatterPlot::new()
             .with_data(group.points.iter().filter_map(|mark| place(mark.x, mark.y)))
             .with_color(color)
             .with_size(SIZE)
             .with_marker(mark)
-            .with_marker_opacity(0.7)
+            .with_marker_opacity(if group.hollow { 1.0 } else { 0.7 })
             .with_tooltips();
         if heaviest > 0.0 {
             let (least, most) = BUBBLES;
@@ -261,13 +273,30 @@ fn draw(canvas: &Canvas, of: &Plane, x: (f64, f64), y: (f64, f64)) -> Drawing {
                 .with_sizes(group.points.iter().map(radius));
         }
         if canvas.medium != Medium::Terminal && group.points.iter().any(|mark| mark.named) {
-            let name =
-                |mark: &Spot| if mark.named { cut_middle(&visible(&mark.name), NAME) } else { String::new() };
-            scatter = scatter.with_labels(group.points.iter().map(name)).with_repel_labels();
+            let names: Vec<String> = group
+                .points
+                .iter()
+                .map(|mark| {
+                    let free = mark.named && place(mark.x, mark.y).is_some_and(|at| room.takes(at));
+                    if free { cut_middle(&visible(&mark.name), NAME) } else { String::new() }
+                })
+                .collect();
+            scatter = scatter.with_labels(names).with_repel_labels();
         }
         plots.push(Plot::Scatter(scatter));
+        if group.hollow && canvas.medium != Medium::Terminal {
+            // The library outlines circles alone: a smaller mark takes the middle out.
+            let middle = ScatterPlot::new()
+                .with_data(group.points.iter().filter_map(|mark| place(mark.x, mark.y)))
+                .with_color(ink.background)
+                .with_size(SIZE * HOLLOW)
+                .with_marker(mark);
+            plots.push(Plot::Scatter(middle));
+        }
         let shape = if heaviest > 0.0 { LegendShape::Circle } else { LegendShape::Marker(mark) };
-        entries.push(entry(&group.name, color, shape, None));
+        if !group.name.is_empty() {
+            entries.push(entry(&group.name, color, shape, None));
+        }
         said.extend(group.points.iter().map(|mark| {
             (
                 format!(
@@ -283,8 +312,8 @@ fn draw(canvas: &Canvas, of: &Plane, x: (f64, f64), y: (f64, f64)) -> Drawing {
         }));
     }
     for stroke in &of.strokes {
-        let color = ink.of(Some(stroke.series));
-        let dash = DASHES.get(stroke.series % DASHES.len()).copied().flatten();
+        let color = stroke.series.map_or(ink.text, |series| ink.of(Some(series)));
+        let dash = DASHES.get(stroke.dashes % DASHES.len()).copied().flatten();
         let corners = stroke.points.iter().filter_map(|(x, y)| place(*x, *y));
         let mut line = LinePlot::new().with_data(corners).with_color(color).with_stroke_width(2.0);
         if let Some(dash) = dash {
@@ -350,7 +379,13 @@ mod tests {
                 title: "Test".to_owned(),
                 x: Axis { label: "date".to_owned(), scale: Scale::Years },
                 y: Axis { label: "energy".to_owned(), scale: Scale::Logarithmic("J") },
-                groups: vec![Group { name: "all".to_owned(), series: 0, points: marks }],
+                groups: vec![Group {
+                    name: "all".to_owned(),
+                    series: 0,
+                    hollow: false,
+                    mark: 0,
+                    points: marks,
+                }],
                 strokes: vec![],
                 levels: vec![],
             })

@@ -6,6 +6,7 @@
 
 mod model;
 mod table;
+mod trends;
 mod zoo;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::device::Device;
 use crate::zoo::Score;
 
 use table::Written;
+pub use trends::trends;
 
 const TEMPLATE: &str = include_str!("report.html");
 const MACROS: &str = include_str!("parts.html");

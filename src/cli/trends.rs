@@ -1,0 +1,352 @@
+//! `ergometer trends`: what models take and hardware gives over the years.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::error::{self, Refusal};
+use super::output::{self, Output};
+use super::pictures;
+use super::report;
+use super::{Format, Global, Status};
+use crate::predict::paper::Domain;
+use crate::report::grid::Grid;
+use crate::report::trends::{Figure, Panel, Section, figures, headline, table, tables};
+use crate::report::{csv, html, table as text_table};
+use crate::trends::{Architecture, Estimate, Estimates, FlopsOf, Model, Request, Study, builtin};
+use crate::zoo::{Outcome, Score};
+
+/// Tables that a terminal shows where none is asked for.
+const USUAL: [Table; 5] = [Table::Growth, Table::Hardware, Table::Bands, Table::Formula, Table::Accuracy];
+/// The paper that can be reproduced, by its arXiv id.
+const PAPER: &str = "2109.05472";
+
+/// Options of `trends`.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Growth is that of a straight line through logarithms, by least squares, with what resampled models or \
+    devices give from p10 to p90. \"paper\" is the models of arXiv 2109.05472's time on the line of its hardware, \"now\" all \
+    that are known."
+)]
+pub struct Options {
+    /// Which tables: without it those that say most, or growth where the format has one table
+    #[arg(long = "table", value_name = "A,B", value_delimiter = ',')]
+    tables: Vec<Table>,
+    /// Study the models of a scored zoo that have a date, as `score -o` writes them to .jsonl and .json, in place of ours
+    #[arg(long, value_name = "SCORES")]
+    scores: Option<PathBuf>,
+    /// What networks attain on a GPU, as a multiple of an FP32 peak, in place of the table's: `cv-v100-mixed=2.5`
+    #[arg(long = "attainment", value_name = "NAME=FACTOR", value_delimiter = ',', value_parser = attainment)]
+    attainments: Vec<(String, f64)>,
+    /// The share of cases that intervals hold, in percent
+    #[arg(long, value_name = "PERCENT", default_value = "80", value_parser = confidence)]
+    confidence: f64,
+    /// Write every figure and table of this paper (2109.05472), as SVG and CSV, and a page of all into the folder of -o
+    #[arg(long, value_name = "ARXIV", conflicts_with_all = ["scores", "tables", "svg", "html"])]
+    reproduce: Option<String>,
+    /// Write the figures of today into a folder, as SVG
+    #[arg(long, value_name = "FOLDER", help_heading = "Pictures")]
+    svg: Option<PathBuf>,
+    /// Write one page with all figures and tables
+    #[arg(long, value_name = "FILE", help_heading = "Pictures")]
+    html: Option<PathBuf>,
+}
+
+/// A table.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+enum Table {
+    /// How FLOPs, parameters and joules of models grow
+    Growth,
+    /// The same at equal accuracy
+    Bands,
+    /// FLOPs as a power of parameters
+    Scaling,
+    /// Accuracy that energy buys, by years
+    Accuracy,
+    /// How FLOPS per watt grow, by precision and class
+    Hardware,
+    /// What networks attain of FP32 peaks
+    Attainment,
+    /// The first of a score, and the cheapest as good a while later
+    Settled,
+    /// The simple formula beside the model of kernels
+    Formula,
+    /// What comes next, and how such lines did before
+    Forecast,
+    /// The paper's figures beside ours
+    Findings,
+    /// The models, each with its source
+    Models,
+    /// The GPUs of the paper's time
+    Gpus,
+    /// What counters of FLOPs make of the same graphs
+    Counters,
+    /// Throughput in narrower formats
+    Speedups,
+}
+
+impl From<Table> for Section {
+    fn from(table: Table) -> Self {
+        match table {
+            Table::Growth => Self::Growth,
+            Table::Bands => Self::Bands,
+            Table::Scaling => Self::Scaling,
+            Table::Accuracy => Self::Accuracy,
+            Table::Hardware => Self::Hardware,
+            Table::Attainment => Self::Attainment,
+            Table::Settled => Self::Settled,
+            Table::Formula => Self::Formula,
+            Table::Forecast => Self::Forecast,
+            Table::Findings => Self::Findings,
+            Table::Models => Self::Models,
+            Table::Gpus => Self::Gpus,
+            Table::Counters => Self::Counters,
+            Table::Speedups => Self::Speedups,
+        }
+    }
+}
+
+pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
+    let facts = builtin();
+    let own = options.scores.as_deref().map(|path| scored(path, global)).transpose()?;
+    let models = own.as_deref().unwrap_or(&facts.models);
+    let request =
+        Request { confidence: options.confidence / 100.0, attainments: options.attainments.clone() };
+    let study = Study::of(facts, models, global.catalogue()?.devices(), &request).map_err(|error| {
+        Refusal::usage(error.to_string()).hint("`ergometer trends --table attainment` lists what can be set")
+    })?;
+    if let Some(paper) = &options.reproduce {
+        return reproduce(paper, &study, global);
+    }
+    if let Some(folder) = &options.svg {
+        let charts: Vec<_> =
+            figures(Figure::Now, &study, facts).into_iter().map(|panel| panel.chart).collect();
+        pictures::write_all(folder, "svg", &charts, |chart| Ok(chart.svg().into_bytes()))?;
+    }
+    if let Some(file) = &options.html {
+        pictures::write(file, html::trends(&study, facts)?.as_bytes())?;
+    }
+    let people = global.format() == Format::Table;
+    let chosen: Vec<Section> = match options.tables.as_slice() {
+        [] if people => USUAL.map(Section::from).to_vec(),
+        [] => vec![Section::Growth],
+        named if !people && named.len() > 1 => {
+            return Err(Refusal::usage("this format has room for one table")
+                .hint("name one with --table, or take --reproduce 2109.05472 -o FOLDER for all as CSV")
+                .into());
+        }
+        named => named.iter().copied().map(Section::from).collect(),
+    };
+    let mut out = Output::open(global)?;
+    for (place, section) in chosen.iter().enumerate() {
+        let grid = if people && options.tables.is_empty() {
+            headline(*section, &study, facts)
+        } else {
+            table(*section, &study, facts)
+        };
+        if !people {
+            output::write(&grid, global, &mut out)?;
+            continue;
+        }
+        if place > 0 {
+            writeln!(out)?;
+        }
+        writeln!(out, "{}\n", section.title())?;
+        let grid = narrow(*section, grid);
+        let width = out.width.saturating_sub(2);
+        out.write_all(text_table::render(&grid, width, 2, &out.style).as_bytes())?;
+    }
+    if people && !global.quiet {
+        for fit in study.fits.iter().filter(|fit| own.is_some() && fit.growth.is_err()) {
+            if let Err(why) = &fit.growth {
+                let (of, what) = (fit.domain.name(), fit.measure.name());
+                error::warn(&format!("{of} {what}, {}, {}: {why}", fit.era.name(), fit.selection.name()));
+            }
+        }
+    }
+    out.finish()?;
+    Ok(Status::Done)
+}
+
+/// Columns that a terminal has room for.
+fn narrow(section: Section, mut grid: Grid) -> Grid {
+    let hidden: &[&str] = match section {
+        Section::Models => &[
+            "dated_by",
+            "architecture",
+            "flops_of",
+            "counted_flops",
+            "size",
+            "score_of",
+            "extra_data",
+            "joules_one_gpu",
+            "in_paper",
+            "source",
+        ],
+        Section::Forecast => &["tested", "p90_factor"],
+        Section::Gpus => &["chips", "recovered", "source"],
+        Section::Counters => &["graph", "published_macs"],
+        Section::Speedups => &["machine", "base_per_second", "tokens"],
+        Section::Formula => &["doubling_years", "r_squared", "ratio_low", "ratio_high"],
+        Section::Findings => &["about", "unit", "basis", "ours_low", "ours_high"],
+        Section::Settled => &["date", "later_date"],
+        _ => &[],
+    };
+    let kept: Vec<bool> = grid.columns.iter().map(|column| !hidden.contains(&column.key)).collect();
+    let mut place = 0..;
+    let mut next = || place.next().and_then(|place: usize| kept.get(place)).copied().unwrap_or(true);
+    grid.columns.retain(|_| next());
+    for row in grid.rows.iter_mut().chain(&mut grid.foot) {
+        let mut kept = kept.iter();
+        row.retain(|_| kept.next().copied().unwrap_or(true));
+    }
+    grid
+}
+
+/// Every figure and table of the paper, and a page of all.
+fn reproduce(paper: &str, study: &Study, global: &Global) -> anyhow::Result<Status> {
+    let id = paper.trim_start_matches("arXiv:").trim_start_matches("arxiv:");
+    if id != PAPER {
+        return Err(Refusal::usage(format!("\"{paper}\" cannot be reproduced"))
+            .hint(format!("--reproduce {PAPER} can: \"Compute and Energy Consumption Trends in Deep Learning Inference\""))
+            .into());
+    }
+    let Some(folder) = &global.output else {
+        return Err(Refusal::usage("a folder is needed to write figures and tables into")
+            .hint(format!("ergometer trends --reproduce {PAPER} -o FOLDER"))
+            .into());
+    };
+    fs::create_dir_all(folder).map_err(|error| {
+        Refusal::environment(format!("cannot make the folder {}: {error}", folder.display()))
+            .hint("name a folder that you may write to")
+    })?;
+    let facts = builtin();
+    let mut written = 0_usize;
+    for which in [Figure::Paper, Figure::Now] {
+        for Panel { chart, rows, .. } in figures(which, study, facts) {
+            pictures::write(&folder.join(format!("{}.svg", chart.name)), chart.svg().as_bytes())?;
+            write_csv(folder, chart.name, &rows)?;
+            written += 1;
+        }
+    }
+    let of_paper = |domain| study.models.iter().filter(move |model| model.in_paper && model.domain == domain);
+    for (name, grid) in [
+        ("findings", table(Section::Findings, study, facts)),
+        ("table-vision-models", tables::models(study, of_paper(Domain::Cv))),
+        ("table-language-models", tables::models(study, of_paper(Domain::Nlp))),
+        ("table-gpus", table(Section::Gpus, study, facts)),
+        ("table-mixed-precision", table(Section::Speedups, study, facts)),
+        ("table-counters", table(Section::Counters, study, facts)),
+        ("table-growth", table(Section::Growth, study, facts)),
+        ("table-forecast", table(Section::Forecast, study, facts)),
+    ] {
+        write_csv(folder, name, &grid)?;
+    }
+    let page = folder.join("index.html");
+    pictures::write(&page, html::trends(study, facts)?.as_bytes())?;
+    if !global.quiet {
+        println!("{written} figures as SVG and CSV, 8 tables as CSV; all in {}", page.display());
+    }
+    Ok(Status::Done)
+}
+
+fn write_csv(folder: &Path, name: &str, grid: &Grid) -> anyhow::Result<()> {
+    let mut text = vec![];
+    csv::write(grid, true, &mut text)?;
+    Ok(pictures::write(&folder.join(format!("{name}.csv")), &text)?)
+}
+
+/// The models of a scored zoo that have a date and work to do.
+fn scored(path: &Path, global: &Global) -> anyhow::Result<Vec<Model>> {
+    let mut scores = vec![];
+    report::read(path, &mut scores)?;
+    let (mut models, mut undated, mut idle) = (vec![], 0_usize, 0_usize);
+    for score in &scores {
+        match model(score) {
+            Ok(model) => models.push(model),
+            Err(Missing::Date) => undated += 1,
+            Err(Missing::Work) => idle += 1,
+        }
+    }
+    let name = path.display();
+    if !global.quiet {
+        for (left_out, why) in
+            [(undated, "have no date: a manifest gives one"), (idle, "failed or do no multiply-accumulates")]
+        {
+            if left_out > 0 {
+                error::warn(&format!(
+                    "{name}: {left_out} of {} models are left out, they {why}",
+                    scores.len()
+                ));
+            }
+        }
+    }
+    if models.is_empty() {
+        return Err(Refusal::model(format!("{name}: there is no model with a date"), None)
+            .hint("score a manifest with the column date: `ergometer score zoo.csv -o scores.jsonl`")
+            .into());
+    }
+    Ok(models)
+}
+
+/// What a scored model lacks.
+enum Missing {
+    Date,
+    Work,
+}
+
+fn model(score: &Score) -> Result<Model, Missing> {
+    let date = score.annotations.date.as_ref().and_then(|date| date.parse().ok()).ok_or(Missing::Date)?;
+    let Outcome::Counts(facts) = &score.outcome else { return Err(Missing::Work) };
+    if facts.macs == 0 {
+        return Err(Missing::Work);
+    }
+    let task = score.annotations.task.as_deref().unwrap_or_default().to_lowercase();
+    let text = ["text", "language", "nlp", "token", "translation", "question"]
+        .iter()
+        .any(|word| task.contains(word));
+    let estimate = score.estimates.first().and_then(|estimate| {
+        let energy = estimate.energy_j?;
+        let device = estimate.device.clone();
+        Some(Estimate { device, joules: energy.value, low: energy.low, high: energy.high })
+    });
+    let batch = facts.bindings.get("batch").copied().unwrap_or(1).max(1) as f64;
+    Ok(Model {
+        name: score.annotations.name.clone().unwrap_or_else(|| score.path.clone()),
+        domain: if text { Domain::Nlp } else { Domain::Cv },
+        date,
+        dated_by: "the manifest".to_owned(),
+        architecture: Architecture::Other,
+        params: (facts.params > 0).then_some(facts.params as f64),
+        flops: 2.0 * facts.macs as f64 / batch,
+        flops_of: FlopsOf::Counted,
+        size: None,
+        score: score.annotations.accuracy,
+        score_of_dev: false,
+        retrained: false,
+        extra_data: false,
+        in_paper: false,
+        source: score.path.clone(),
+        counted: None,
+        estimates: Estimates { of_its_time: estimate.clone(), one_for_all: estimate },
+    })
+}
+
+/// `cv-v100-mixed=2.5`.
+fn attainment(text: &str) -> Result<(String, f64), String> {
+    let (name, factor) =
+        text.split_once('=').ok_or("a name and a factor are needed, as cv-v100-mixed=2.5")?;
+    match factor.trim().parse::<f64>() {
+        Ok(factor) if factor.is_finite() && factor > 0.0 => Ok((name.trim().to_owned(), factor)),
+        _ => Err(format!("\"{factor}\" is no factor: a number above 0 is")),
+    }
+}
+
+fn confidence(text: &str) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(percent),
+        _ => Err(format!("\"{text}\" is no share between 0 and 100 percent")),
+    }
+}

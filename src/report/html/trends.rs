@@ -1,0 +1,83 @@
+//! The page of a study: the paper's findings beside ours, its figures, the same questions today, and every table.
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, context};
+use serde::Serialize;
+
+use super::table::{Table, Written};
+use super::{Figure as Drawn, MACROS, PageError, STYLE};
+use crate::report::trends::{Figure, Panel, Section, figures, table};
+use crate::trends::{Facts, Study};
+
+const TEMPLATE: &str = include_str!("trends.html");
+
+/// Rows of a table beside a figure.
+const BESIDE: usize = 500;
+/// Tables of the page, in order.
+const TABLES: [Section; 11] = [
+    Section::Growth,
+    Section::Bands,
+    Section::Scaling,
+    Section::Accuracy,
+    Section::Hardware,
+    Section::Attainment,
+    Section::Settled,
+    Section::Formula,
+    Section::Forecast,
+    Section::Counters,
+    Section::Models,
+];
+
+#[derive(Serialize)]
+struct TableView {
+    id: &'static str,
+    title: &'static str,
+    table: Written,
+}
+
+/// The page.
+///
+/// # Errors
+/// [`PageError`] if the template is wrong.
+pub fn trends(study: &Study, facts: &Facts) -> Result<String, PageError> {
+    let drawn =
+        |which| figures(which, study, facts).into_iter().map(|panel| drawn(&panel)).collect::<Vec<_>>();
+    let view = |section: Section| TableView {
+        id: section.name(),
+        title: section.title(),
+        table: Table::of(table(section, study, facts), &[]).written(usize::MAX),
+    };
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_template("parts.html", MACROS)?;
+    environment.add_template("trends.html", TEMPLATE)?;
+    Ok(environment.get_template("trends.html")?.render(context! {
+        version => env!("CARGO_PKG_VERSION"),
+        style => STYLE,
+        findings => Serde(view(Section::Findings)),
+        paper => Serde(drawn(Figure::Paper)),
+        now => Serde(drawn(Figure::Now)),
+        tables => Serde(TABLES.map(view)),
+        models => study.models.len(),
+    })?)
+}
+
+fn drawn(panel: &Panel) -> Drawn {
+    let chart = &panel.chart;
+    let left_out = panel.rows.rows.len().saturating_sub(BESIDE);
+    let note = match (panel.note, left_out) {
+        (note, 0) => note.to_owned(),
+        (note, rows) => format!("{note} {rows} rows of the table are left out here: the CSV file has them.")
+            .trim()
+            .to_owned(),
+    };
+    Drawn {
+        id: chart.name.to_owned(),
+        title: format!("{}. {}", panel.number, chart.title),
+        about: chart.about.clone(),
+        svg: chart.element(chart.name),
+        table: Table::of(panel.rows.clone(), &[]).written(BESIDE),
+        drill: "",
+        note,
+    }
+}

@@ -1,0 +1,7 @@
+//! The trends: tables, figures, the reproduction of a paper, and the story they tell.
+
+pub mod figures;
+pub mod tables;
+
+pub use figures::{Figure, Panel, figures};
+pub use tables::{Section, headline, table};

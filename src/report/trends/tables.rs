@@ -1,0 +1,604 @@
+//! The tables of a study.
+
+use crate::predict::Interval;
+use crate::report::grid::{Cell, Column, Fit as Width, Grid};
+use crate::report::text::plain;
+use crate::stats::Regression;
+use crate::trends::efficiency::Efficiency;
+use crate::trends::findings::{Finding, Said, findings};
+use crate::trends::{Era, Facts, Fit, Growth, GrowthError, Hardware, Measure, Model, Study};
+
+/// A table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// Growth of what models take.
+    Growth,
+    /// The same inside bands of accuracy.
+    Bands,
+    /// FLOPs over parameters.
+    Scaling,
+    /// Accuracy over energy.
+    Accuracy,
+    /// Growth of the FLOPS per watt of hardware.
+    Hardware,
+    /// What networks attain of it.
+    Attainment,
+    /// The first of a score against what settled.
+    Settled,
+    /// The simple formula beside our model.
+    Formula,
+    /// What comes next, and how such lines did before.
+    Forecast,
+    /// The paper's figures beside ours.
+    Findings,
+    /// The models.
+    Models,
+    /// The GPUs of the paper's line.
+    Gpus,
+    /// What counters make of the same graphs.
+    Counters,
+    /// How much faster networks run in narrower formats.
+    Speedups,
+}
+
+impl Section {
+    /// The name in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Growth => "growth",
+            Self::Bands => "bands",
+            Self::Scaling => "scaling",
+            Self::Accuracy => "accuracy",
+            Self::Hardware => "hardware",
+            Self::Attainment => "attainment",
+            Self::Settled => "settled",
+            Self::Formula => "formula",
+            Self::Forecast => "forecast",
+            Self::Findings => "findings",
+            Self::Models => "models",
+            Self::Gpus => "gpus",
+            Self::Counters => "counters",
+            Self::Speedups => "speedups",
+        }
+    }
+
+    /// What stands above it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Growth => "Growth of models",
+            Self::Bands => "Growth at equal accuracy",
+            Self::Scaling => "FLOPs as a power of parameters",
+            Self::Accuracy => "Accuracy and energy",
+            Self::Hardware => "Growth of FLOPS per watt",
+            Self::Attainment => "What networks attain of FP32 peaks",
+            Self::Settled => "The first of a score, and the cheapest as good a while later",
+            Self::Formula => "The simple formula beside the model of kernels",
+            Self::Forecast => "If it goes on like this, and how such lines did before",
+            Self::Findings => "The paper's figures beside ours",
+            Self::Models => "Models",
+            Self::Gpus => "GPUs of the paper's time",
+            Self::Counters => "Counters of FLOPs on the same graphs",
+            Self::Speedups => "Throughput in narrower formats",
+        }
+    }
+}
+
+/// The rows of a table that say most.
+#[must_use]
+pub fn headline<'a>(section: Section, study: &'a Study, facts: &'a Facts) -> Grid<'a> {
+    let fits = |of: &'a [Fit], keep: fn(&Fit) -> bool| growth(of.iter().filter(move |fit| keep(fit)));
+    match section {
+        Section::Growth => fits(&study.fits, |fit| matches!(fit.measure, Measure::Flops | Measure::Energy)),
+        Section::Bands => fits(&study.bands, |fit| fit.era == Era::Now && fit.measure == Measure::Energy),
+        Section::Hardware => hardware(study, |hardware| hardware.class == "server"),
+        other => table(other, study, facts),
+    }
+}
+
+/// A table of a study, with all its rows.
+#[must_use]
+pub fn table<'a>(section: Section, study: &'a Study, facts: &'a Facts) -> Grid<'a> {
+    match section {
+        Section::Growth => growth(study.fits.iter()),
+        Section::Bands => growth(study.bands.iter()),
+        Section::Scaling => scaling(study),
+        Section::Accuracy => accuracy(study),
+        Section::Hardware => hardware(study, |_| true),
+        Section::Attainment => attainment(study),
+        Section::Settled => settled(study),
+        Section::Formula => formula(study),
+        Section::Forecast => forecast(study),
+        Section::Findings => grid_of_findings(&findings(study, facts)),
+        Section::Models => models(study, study.models),
+        Section::Gpus => gpus(facts),
+        Section::Counters => counters(study),
+        Section::Speedups => speedups(facts),
+    }
+}
+
+fn word<'a>(key: &'a str, title: &'a str) -> Column<'a> {
+    Column::new(key, title, Width::Word)
+}
+
+fn name<'a>(key: &'a str, title: &'a str) -> Column<'a> {
+    Column::new(key, title, Width::Name)
+}
+
+fn number<'a>(key: &'a str, title: &'a str) -> Column<'a> {
+    Column::new(key, title, Width::Number)
+}
+
+/// Columns of a growth.
+fn of_growth() -> [Column<'static>; 6] {
+    [
+        number("points", "points"),
+        number("yearly", "× a year"),
+        number("yearly_low", "p10"),
+        number("yearly_high", "p90"),
+        number("doubling_years", "years to double"),
+        number("r_squared", "R²"),
+    ]
+}
+
+fn cells_of_growth<'a>(points: usize, growth: &Result<Growth, GrowthError>) -> Vec<Cell<'a>> {
+    let mut cells = vec![count(points)];
+    match growth {
+        Ok(growth) => cells.extend([
+            Cell::Plain(growth.yearly.value),
+            Cell::Plain(growth.yearly.low),
+            Cell::Plain(growth.yearly.high),
+            Cell::Plain(growth.doubling()),
+            Cell::Share(growth.line.r_squared),
+        ]),
+        Err(_) => cells.extend([Cell::Unknown, Cell::Unknown, Cell::Unknown, Cell::Unknown, Cell::Unknown]),
+    }
+    cells
+}
+
+fn count<'a>(n: usize) -> Cell<'a> {
+    Cell::Number(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+fn known<'a>(value: Option<f64>, cell: fn(f64) -> Cell<'a>) -> Cell<'a> {
+    value.filter(|value| value.is_finite()).map_or(Cell::Nothing, cell)
+}
+
+fn growth<'a>(fits: impl Iterator<Item = &'a Fit>) -> Grid<'a> {
+    let mut columns =
+        vec![word("era", "era"), word("domain", "of"), word("measure", "what"), word("models", "models")];
+    columns.extend(of_growth());
+    let row = |fit: &'a Fit| {
+        let mut cells = vec![
+            Cell::text(fit.era.name()),
+            Cell::text(fit.domain.name()),
+            Cell::text(fit.measure.name()),
+            Cell::text(fit.selection.name()),
+        ];
+        cells.extend(cells_of_growth(fit.values.len(), &fit.growth));
+        cells
+    };
+    Grid { columns, rows: fits.map(row).collect(), foot: vec![] }
+}
+
+fn scaling<'a>(study: &Study) -> Grid<'a> {
+    let columns = vec![
+        word("era", "era"),
+        word("domain", "of"),
+        word("architecture", "architecture"),
+        number("points", "points"),
+        number("exponent", "exponent"),
+        number("exponent_low", "p10"),
+        number("exponent_high", "p90"),
+        number("r_squared", "R²"),
+    ];
+    let rows = study.scaling.iter().filter_map(|scaling| {
+        let line: Regression = scaling.line.ok()?;
+        let [low, high] = scaling.exponent;
+        Some(vec![
+            Cell::text(scaling.era.name()),
+            Cell::text(scaling.domain.name()),
+            Cell::text(scaling.architecture.name()),
+            count(line.points),
+            Cell::Plain(line.slope),
+            Cell::Plain(low),
+            Cell::Plain(high),
+            Cell::Share(line.r_squared),
+        ])
+    });
+    Grid { columns, rows: rows.collect(), foot: vec![] }
+}
+
+fn accuracy<'a>(study: &Study) -> Grid<'a> {
+    let columns = vec![
+        word("years", "years"),
+        number("points", "points"),
+        number("points_for_tenfold", "points for ten times the energy"),
+        number("at_10_mj", "at 10 mJ"),
+        number("at_100_mj", "at 100 mJ"),
+        number("at_1_j", "at 1 J"),
+    ];
+    let rows = study.worth.iter().filter_map(|worth| {
+        let line = worth.line.ok()?;
+        let (from, to) = worth.period;
+        let mut cells =
+            vec![Cell::text(format!("{from} to {to}")), count(line.points), Cell::Plain(line.slope)];
+        cells.extend([-2.0, -1.0, 0.0].map(|joules| Cell::Plain(line.at(joules))));
+        Some(cells)
+    });
+    Grid { columns, rows: rows.collect(), foot: vec![] }
+}
+
+fn hardware<'a>(study: &Study, keep: fn(&Hardware) -> bool) -> Grid<'a> {
+    let mut columns = vec![word("precision", "in"), word("class", "class")];
+    columns.extend(of_growth());
+    columns.push(number("gflops_per_watt_2025", "GFLOP/J in 2025"));
+    let row =
+        |precision: String, class: String, points: &[Efficiency], growth: &Result<Growth, GrowthError>| {
+            let mut cells = vec![Cell::text(precision), Cell::text(class)];
+            cells.extend(cells_of_growth(points.len(), growth));
+            cells.push(known(growth.as_ref().ok().map(|growth| growth.at(2025.0)), Cell::Plain));
+            cells
+        };
+    let lines = study.lines.iter().map(|line| {
+        let of = match line.era {
+            Era::Paper => "2010 to 2021",
+            Era::Now => "2010 to today",
+        };
+        row(format!("as {} attains", line.domain.name()), of.to_owned(), &line.points, &Ok(line.growth))
+    });
+    let stated = study.hardware.iter().filter(|hardware| keep(hardware)).map(|hardware| {
+        row(hardware.precision.clone(), hardware.class.to_owned(), &hardware.points, &hardware.growth)
+    });
+    Grid { columns, rows: lines.chain(stated).collect(), foot: vec![] }
+}
+
+fn attainment<'a>(study: &'a Study) -> Grid<'a> {
+    let columns = vec![
+        word("key", "name"),
+        word("base", "times the FP32 peak of"),
+        number("factor", "factor"),
+        number("least", "least"),
+        number("most", "most"),
+        number("networks", "networks"),
+        word("basis", "basis"),
+    ];
+    let row = |attainment: &'a crate::trends::efficiency::Attainment| {
+        let [least, most] = attainment.range;
+        vec![
+            Cell::text(attainment.key()),
+            Cell::text(attainment.base_gpu.as_str()),
+            Cell::Plain(attainment.factor),
+            Cell::Plain(least),
+            Cell::Plain(most),
+            count(attainment.networks),
+            Cell::text(if attainment.given { "given" } else { "median of NVIDIA's tables" }),
+        ]
+    };
+    Grid { columns, rows: study.attainments.iter().map(row).collect(), foot: vec![] }
+}
+
+fn settled<'a>(study: &Study<'a>) -> Grid<'a> {
+    let columns = vec![
+        word("domain", "of"),
+        number("within_years", "within"),
+        word("scores", "scores"),
+        name("first", "first"),
+        word("date", "date"),
+        number("flops", "FLOPs"),
+        name("later", "cheapest as good"),
+        word("later_date", "date"),
+        number("later_flops", "FLOPs"),
+        number("ratio", "ratio"),
+    ];
+    let mut rows = vec![];
+    for (domain, settling) in &study.settled {
+        for pair in &settling.pairs {
+            let [from, to] = pair.scores;
+            rows.push(vec![
+                Cell::text(domain.name()),
+                Cell::Quantity(settling.years, "y"),
+                Cell::text(if from == to { from.to_string() } else { format!("{from} to {to}") }),
+                Cell::text(pair.first.name.as_str()),
+                Cell::text(pair.first.date.to_string()),
+                Cell::Quantity(pair.first.flops, "FLOP"),
+                Cell::text(pair.later.name.as_str()),
+                Cell::text(pair.later.date.to_string()),
+                Cell::Quantity(pair.later.flops, "FLOP"),
+                Cell::Plain(pair.flops()),
+            ]);
+        }
+    }
+    let foot = study.settled.iter().filter_map(|(domain, settling)| {
+        let Interval { value, low, high } = settling.flops?;
+        let said = format!(
+            "median of {} scores, p10 to p90 {} to {}; less at {}",
+            settling.scores,
+            plain(low),
+            plain(high),
+            settling.cheaper
+        );
+        let mut cells = vec![
+            Cell::text(domain.name()),
+            Cell::Quantity(settling.years, "y"),
+            Cell::text("all"),
+            Cell::text(said),
+        ];
+        cells.resize(columns.len().saturating_sub(1), Cell::Nothing);
+        cells.push(Cell::Plain(value));
+        Some(cells)
+    });
+    let foot = foot.collect();
+    Grid { columns, rows, foot }
+}
+
+fn formula<'a>(study: &Study) -> Grid<'a> {
+    let mut columns = vec![word("domain", "of"), word("models", "models"), word("by", "joules by")];
+    columns.extend(of_growth());
+    columns.extend([number("ratio", "× simple"), number("ratio_low", "p10"), number("ratio_high", "p90")]);
+    let mut rows = vec![];
+    for beside in &study.beside {
+        let lines = [
+            ("the simple formula", &beside.simple, None),
+            ("kernels, GPU of its time", &beside.of_its_time, beside.ratio),
+            ("kernels, one GPU for all", &beside.one_for_all, None),
+        ];
+        for (by, growth, ratio) in lines {
+            let mut cells =
+                vec![Cell::text(beside.domain.name()), Cell::text(beside.selection.name()), Cell::text(by)];
+            cells.extend(cells_of_growth(growth.as_ref().map_or(0, |growth| growth.line.points), growth));
+            cells.extend(match ratio {
+                Some(Interval { value, low, high }) => [value, low, high].map(Cell::Plain),
+                None => [Cell::Nothing, Cell::Nothing, Cell::Nothing],
+            });
+            rows.push(cells);
+        }
+    }
+    Grid { columns, rows, foot: vec![] }
+}
+
+fn forecast<'a>(study: &'a Study) -> Grid<'a> {
+    let columns = vec![
+        name("of", "of"),
+        number("year", "year"),
+        number("value", "value"),
+        number("low", "p10"),
+        number("high", "p90"),
+        number("tested", "tested on"),
+        number("median_factor", "off by ×"),
+        number("p90_factor", "p90 ×"),
+        number("bias", "found over line"),
+        number("covered", "covered"),
+    ];
+    let mut rows = vec![];
+    for forecast in &study.forecasts {
+        for (place, (year, expected)) in forecast.years.iter().enumerate() {
+            let amount = |value| Cell::Quantity(value, forecast.unit);
+            let mut cells = vec![
+                Cell::text(forecast.name.as_str()),
+                Cell::Number(i64::from(*year)),
+                amount(expected.value),
+                amount(expected.low),
+                amount(expected.high),
+            ];
+            // The test is of the line, not of a year: it stands beside its first.
+            cells.extend(match forecast.test.as_ref().filter(|_| place == 0) {
+                Some(test) => [
+                    count(test.scored),
+                    Cell::Plain(test.median),
+                    Cell::Plain(test.p90),
+                    Cell::Plain(test.bias),
+                    Cell::Share(test.covered),
+                ],
+                None => [Cell::Nothing, Cell::Nothing, Cell::Nothing, Cell::Nothing, Cell::Nothing],
+            });
+            rows.push(cells);
+        }
+    }
+    Grid { columns, rows, foot: vec![] }
+}
+
+/// The paper's figures beside ours.
+#[must_use]
+pub fn grid_of_findings<'a>(findings: &[Finding]) -> Grid<'a> {
+    let columns = vec![
+        Column::new("about", "about", Width::Sentence),
+        Column::new("what", "what", Width::Sentence),
+        word("unit", "unit"),
+        number("paper_low", "paper"),
+        number("paper_high", "to"),
+        word("basis", "basis"),
+        number("ours", "ours"),
+        number("ours_low", "p10"),
+        number("ours_high", "p90"),
+        number("ratio", "ratio"),
+        number("now", "today"),
+    ];
+    let row = |finding: &Finding| {
+        let (low, high) = match finding.paper {
+            Said::Stated(figure) => (Some(figure), None),
+            Said::ReadOff(low, high) => (Some(low), (low < high).then_some(high)),
+            Said::NotRecovered => (None, None),
+        };
+        let figure = |value: f64| match finding.unit {
+            "year" => Cell::text(format!("{value:.1}")),
+            "FLOP" | "J" | "W" => Cell::Quantity(value, finding.unit),
+            _ => Cell::Plain(value),
+        };
+        let some = |value: Option<f64>| value.map_or(Cell::Nothing, figure);
+        let spread = finding.ours.filter(|ours| ours.low < ours.high);
+        let paper = if matches!(finding.paper, Said::NotRecovered) { Cell::Unknown } else { some(low) };
+        vec![
+            Cell::text(finding.about),
+            Cell::text(finding.what.clone()),
+            Cell::text(finding.unit),
+            paper,
+            some(high),
+            Cell::text(finding.paper.basis()),
+            some(finding.ours.map(|ours| ours.value)),
+            some(spread.map(|ours| ours.low)),
+            some(spread.map(|ours| ours.high)),
+            // A year has no ratio.
+            if finding.unit == "year" { Cell::Nothing } else { known(finding.ratio(), Cell::Plain) },
+            some(finding.now.map(|now| now.value)),
+        ]
+    };
+    Grid { columns, rows: findings.iter().map(row).collect(), foot: vec![] }
+}
+
+/// Models with what their joules are on the line of today.
+#[must_use]
+pub fn models<'a>(study: &Study<'a>, models: impl IntoIterator<Item = &'a Model>) -> Grid<'a> {
+    let columns = vec![
+        word("domain", "of"),
+        name("name", "name"),
+        word("architecture", "architecture"),
+        word("date", "date"),
+        word("dated_by", "dated by"),
+        number("params", "parameters"),
+        number("flops", "FLOPs"),
+        word("flops_of", "basis"),
+        number("counted_flops", "counted"),
+        number("ratio", "published over counted"),
+        number("size", "side or tokens"),
+        number("score", "score"),
+        word("score_of", "score of"),
+        word("extra_data", "extra data"),
+        number("joules", "joules"),
+        number("joules_of_its_time", "kernels, its time"),
+        number("joules_one_gpu", "kernels, one GPU"),
+        word("in_paper", "paper"),
+        name("source", "source"),
+    ];
+    let row = |model: &'a Model| {
+        let joules =
+            |measure| known(study.value(Era::Now, measure, model), |joules| Cell::Quantity(joules, "J"));
+        let counted = model.counted.as_ref().map(|counted| 2.0 * counted.macs as f64);
+        let of = match (model.score, model.score_of_dev) {
+            (None, _) => "",
+            (_, true) => "dev",
+            (_, false) => "test",
+        };
+        vec![
+            Cell::text(model.domain.name()),
+            Cell::text(model.name.as_str()),
+            Cell::text(model.architecture.name()),
+            Cell::text(model.date.to_string()),
+            Cell::text(model.dated_by.as_str()),
+            known(model.params, |params| Cell::Quantity(params, "")),
+            Cell::Quantity(model.flops, "FLOP"),
+            Cell::text(model.flops_of.name()),
+            known(counted, |flops| Cell::Quantity(flops, "FLOP")),
+            known(counted.map(|counted| model.flops / counted), Cell::Plain),
+            model.size.map_or(Cell::Nothing, |size| Cell::Number(i64::from(size))),
+            known(model.score, Cell::Plain),
+            Cell::text(of),
+            Cell::Flag(model.extra_data),
+            joules(Measure::Energy),
+            joules(Measure::OfItsTime),
+            joules(Measure::OneForAll),
+            Cell::Flag(model.in_paper),
+            Cell::text(model.source.as_str()),
+        ]
+    };
+    Grid { columns, rows: models.into_iter().map(row).collect(), foot: vec![] }
+}
+
+fn gpus(facts: &Facts) -> Grid<'_> {
+    let columns = vec![
+        name("name", "name"),
+        word("precision", "in"),
+        word("class", "class"),
+        number("chips", "chips"),
+        number("tflops", "TFLOP/s"),
+        number("watts", "W"),
+        number("gflops_per_watt", "GFLOP/J"),
+        word("date", "launch"),
+        word("recovered", "paper's row"),
+        word("in_line", "in the line"),
+        word("source", "source"),
+    ];
+    let rows = facts.gpus.iter().map(|gpu| {
+        vec![
+            Cell::text(gpu.name.as_str()),
+            Cell::text(gpu.precision.as_str()),
+            Cell::text(gpu.class.as_str()),
+            Cell::Number(i64::from(gpu.chips)),
+            Cell::Plain(gpu.tflops),
+            Cell::Plain(gpu.watts),
+            Cell::Plain(gpu.gflops_per_watt()),
+            Cell::text(gpu.date.as_str()),
+            Cell::text(if gpu.recovered.is_empty() { "not recovered" } else { gpu.recovered.as_str() }),
+            Cell::text(gpu.in_line.as_str()),
+            Cell::text(gpu.source.as_str()),
+        ]
+    });
+    Grid { columns, rows: rows.collect(), foot: vec![] }
+}
+
+fn counters<'a>(study: &Study<'a>) -> Grid<'a> {
+    let columns = vec![
+        name("name", "name"),
+        name("graph", "graph"),
+        number("published_macs", "published"),
+        number("macs", "ours"),
+        number("published", "published ÷ ours"),
+        number("fvcore", "fvcore"),
+        number("torch", "torch"),
+        number("onnx-tool", "onnx-tool"),
+        number("tract", "tract"),
+        number("ptflops", "ptflops"),
+    ];
+    let rows = study.models.iter().filter_map(|model| {
+        let counted = model.counted.as_ref()?;
+        let macs = counted.macs as f64;
+        let over = |count: u64, per: f64| Cell::Plain(count as f64 / per / macs);
+        Some(vec![
+            Cell::text(model.name.as_str()),
+            Cell::text(counted.graph.as_str()),
+            Cell::Quantity(model.flops / 2.0, ""),
+            Cell::Count(counted.macs),
+            Cell::Plain(model.flops / 2.0 / macs),
+            over(counted.fvcore, 1.0),
+            // Two a multiply-accumulate.
+            over(counted.torch, 2.0),
+            over(counted.onnx_tool, 1.0),
+            over(counted.tract, 1.0),
+            over(counted.ptflops, 1.0),
+        ])
+    });
+    Grid { columns, rows: rows.collect(), foot: vec![] }
+}
+
+fn speedups(facts: &Facts) -> Grid<'_> {
+    let columns = vec![
+        word("domain", "of"),
+        word("gpu", "GPU"),
+        word("precision", "in"),
+        name("network", "network"),
+        number("batch", "batch"),
+        number("tokens", "tokens"),
+        number("per_second", "a second"),
+        word("base_gpu", "FP32 of"),
+        number("base_per_second", "a second"),
+        number("ratio", "ratio"),
+        name("machine", "machine"),
+    ];
+    let rows = facts.speedups.iter().map(|row| {
+        vec![
+            Cell::text(row.domain.name()),
+            Cell::text(row.gpu.as_str()),
+            Cell::text(row.precision.as_str()),
+            Cell::text(row.network.as_str()),
+            Cell::Number(i64::from(row.batch)),
+            row.tokens.map_or(Cell::Nothing, |tokens| Cell::Number(i64::from(tokens))),
+            Cell::Plain(row.per_second),
+            Cell::text(row.base_gpu.as_str()),
+            Cell::Plain(row.base_per_second),
+            Cell::Plain(row.ratio()),
+            Cell::text(row.machine.as_str()),
+        ]
+    });
+    Grid { columns, rows: rows.collect(), foot: vec![] }
+}
