@@ -1,20 +1,312 @@
-//! `ergometer trends`: what inference takes over the years.
+//! `ergometer trends`: what inference takes over the years, held against fits that were made apart from the program, and as
+//! a user meets it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+#[path = "support/command.rs"]
+mod command;
+#[path = "support/scores.rs"]
+mod scores;
+mod support;
+
+use std::fs;
+
+use command::{Folder, stderr};
+use serde_json::Value;
 
 use ergometer::device::Catalogue;
 use ergometer::predict::paper::Domain;
 use ergometer::project;
-use ergometer::trends::{Era, Request, Study, builtin};
+use ergometer::report::trends::{Figure, figures};
+use ergometer::trends::forecast::back_test;
+use ergometer::trends::{Era, Fit, Growth, Measure, Request, Study, builtin};
+
+/// What scipy found; `tests/validation/trends.py` wrote it.
+const RECORDED: &str = include_str!("data/trends.json");
 
 fn study() -> Study<'static> {
     let facts = builtin();
-    Study::of(facts, &facts.models, Catalogue::builtin().devices(), &Request::default()).expect("a study")
+    Study::of(facts, &facts.models, Catalogue::builtin().devices(), &Request::default()).unwrap()
+}
+
+/// The records of one kind.
+fn recorded(what: &str) -> Vec<Value> {
+    let all: Vec<Value> = serde_json::from_str(RECORDED).unwrap();
+    let found: Vec<Value> = all.into_iter().filter(|record| record["what"] == what).collect();
+    assert!(!found.is_empty(), "{what} is not recorded");
+    found
+}
+
+fn near(found: f64, record: &Value, key: &str) {
+    let expected = record[key].as_f64().unwrap_or_else(|| panic!("{key} in {record}"));
+    assert!((found - expected).abs() <= 1e-8 * expected.abs().max(1e-3), "{key}: {found} in {record}");
+}
+
+/// Slope, level, interval and forecast of a line.
+fn same_line(growth: &Growth, at: f64, record: &Value) {
+    assert_eq!(growth.line.points as u64, record["n"].as_u64().unwrap(), "{record}");
+    near(growth.line.slope, record, "slope");
+    near(growth.line.at(at), record, &format!("at_{at}"));
+    near(growth.line.r_squared, record, "r_squared");
+    near(growth.by_theory[0].log10(), record, "slope_low");
+    near(growth.by_theory[1].log10(), record, "slope_high");
+    if let Some(expected) = record["prediction_2027.5"].as_array() {
+        let found = growth.to_come(2027.5, 0.8);
+        for (found, expected) in [found.low, found.value, found.high].into_iter().zip(expected) {
+            assert!((found.log10() - expected.as_f64().unwrap()).abs() < 1e-8, "{record}");
+        }
+    }
+}
+
+fn is_of(record: &Value, era: Era, domain: Domain) -> bool {
+    record["era"] == era.name() && record["domain"] == domain.name()
+}
+
+fn is_fit(record: &Value, fit: &Fit) -> bool {
+    is_of(record, fit.era, fit.domain)
+        && record["measure"] == fit.measure.name()
+        && record["selection"] == fit.selection.name()
+}
+
+#[test]
+fn lines_of_hardware_are_those_of_scipy() {
+    let study = study();
+    for record in recorded("line") {
+        let line = study.lines.iter().find(|line| is_of(&record, line.era, line.domain)).unwrap();
+        same_line(&line.growth, 2012.0, &record);
+        near(line.growth.doubling(), &record, "doubling");
+    }
+}
+
+#[test]
+fn fits_are_those_of_scipy() {
+    let study = study();
+    let mut held = 0;
+    for record in recorded("fit").into_iter().chain(recorded("band")) {
+        let fit = study
+            .fits
+            .iter()
+            .chain(&study.bands)
+            .find(|fit| is_fit(&record, fit))
+            .unwrap_or_else(|| panic!("{record}"));
+        same_line(&fit.growth.unwrap(), 2020.0, &record);
+        held += 1;
+    }
+    // Joules of today rest on the catalogue; all other fits have a record.
+    let unheld = |fit: &&Fit| fit.era == Era::Now && fit.measure == Measure::Energy;
+    let all = study.fits.iter().chain(&study.bands);
+    assert_eq!(held + all.clone().filter(unheld).count() + joules_of_bands(&study), all.count());
+}
+
+/// Joules inside the bands of the paper's time follow from FLOPs and the line, and have no record of their own.
+fn joules_of_bands(study: &Study) -> usize {
+    study.bands.iter().filter(|fit| fit.era == Era::Paper && fit.measure == Measure::Energy).count()
+}
+
+#[test]
+fn powers_are_those_of_scipy() {
+    let study = study();
+    for record in recorded("scaling") {
+        let found = study.scaling.iter().find(|scaling| {
+            is_of(&record, scaling.era, scaling.domain)
+                && record["architecture"] == scaling.architecture.name()
+        });
+        let found = found.unwrap();
+        let line = found.line.unwrap();
+        near(line.slope, &record, "slope");
+        near(line.at(9.0), &record, "at_9");
+        near(found.exponent[0], &record, "slope_low");
+        near(found.exponent[1], &record, "slope_high");
+    }
+}
+
+#[test]
+fn back_tests_are_those_of_scipy() {
+    let study = study();
+    for record in recorded("back_test") {
+        let fit = study.fits.iter().find(|fit| is_fit(&record, fit)).unwrap();
+        let found = back_test(&fit.values, |_| fit.values.clone(), 0.8).unwrap();
+        assert_eq!(found.cuts as u64, record["cuts"].as_u64().unwrap());
+        assert_eq!(found.scored as u64, record["scored"].as_u64().unwrap());
+        for (figure, key) in
+            [(found.median, "median"), (found.p90, "p90"), (found.bias, "bias"), (found.covered, "covered")]
+        {
+            near(figure, &record, key);
+        }
+    }
+}
+
+#[test]
+fn what_settled_is_what_numpy_finds() {
+    let study = study();
+    for record in recorded("settled") {
+        let (_, found) = study
+            .settled
+            .iter()
+            .find(|(domain, settling)| {
+                record["domain"] == domain.name() && record["within"].as_f64() == Some(settling.years)
+            })
+            .unwrap();
+        assert_eq!(found.scores as u64, record["scores"].as_u64().unwrap(), "{record}");
+        assert_eq!(found.cheaper as u64, record["cheaper"].as_u64().unwrap(), "{record}");
+        near(found.flops.unwrap().value, &record, "median");
+    }
 }
 
 #[test]
 fn a_projection_goes_by_the_line_of_hardware() {
-    let gain = study().line(Era::Paper, Domain::Cv).expect("a line").growth.yearly;
+    let gain = study().lines[0].growth.yearly;
     let taken = project::HARDWARE_GAIN;
     for (found, taken) in [(gain.value, taken.value), (gain.low, taken.low), (gain.high, taken.high)] {
         assert!((found - taken).abs() < 0.005, "{found} for {taken}");
     }
+}
+
+#[test]
+fn every_figure_of_the_paper_is_drawn_and_written() {
+    let folder = Folder::new("trends_reproduce");
+    folder.stdout(&["trends", "--reproduce", "2109.05472", "-o", "paper"]);
+    let page = folder.read("paper/index.html");
+    // Section by section, as the paper's figures are listed; two panels of the one on attained efficiency.
+    let numbers =
+        ["F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8a", "F8b", "F9", "F10", "F11", "F12", "F13", "F14"];
+    let study = study();
+    let panels = figures(Figure::Paper, &study, builtin());
+    assert_eq!(panels.iter().map(|panel| panel.number).collect::<Vec<_>>(), numbers);
+    for panel in panels.iter().chain(&figures(Figure::Now, &study, builtin())) {
+        let name = panel.chart.name;
+        assert!(folder.read(&format!("paper/{name}.svg")).contains("</svg>"), "{name}");
+        assert!(folder.read(&format!("paper/{name}.csv")).lines().count() > 5, "{name}");
+        assert!(page.contains(&format!("{}. {}", panel.number, panel.chart.title)), "{name}");
+    }
+    for table in [
+        "findings",
+        "table-vision-models",
+        "table-language-models",
+        "table-gpus",
+        "table-mixed-precision",
+        "table-counters",
+    ] {
+        assert!(folder.read(&format!("paper/{table}.csv")).lines().count() > 10, "{table}");
+    }
+    assert_eq!(folder.read("paper/table-vision-models.csv").lines().count(), 86);
+    assert!(page.contains("not recovered") && !page.contains("<script"));
+    assert!(!page.contains("NaN") && !page.contains(">inf"));
+}
+
+#[test]
+fn findings_say_what_was_not_recovered() {
+    let folder = Folder::new("trends_findings");
+    let rows: Vec<Value> =
+        serde_json::from_str(&folder.stdout(&["trends", "--table", "findings", "--json"])).unwrap();
+    let row = |what: &str| rows.iter().find(|row| row["what"] == what).unwrap_or_else(|| panic!("{what}"));
+    let stated = row("A30, tensor");
+    assert_eq!((stated["paper_low"].as_f64(), stated["basis"].as_str()), (Some(1000.0), Some("stated")));
+    let unknown = row("growth a year of FLOPs, cv, all");
+    assert_eq!(unknown["basis"], "not recovered");
+    assert!(unknown["paper_low"].is_null() && unknown["ratio"].is_null());
+    assert!((unknown["ours"].as_f64().unwrap() - 1.444).abs() < 0.001);
+    for row in &rows {
+        let ratio = row["ratio"].as_f64();
+        assert_eq!(ratio.is_some(), row["basis"] != "not recovered" && row["unit"] != "year", "{row}");
+    }
+}
+
+#[test]
+fn a_scored_zoo_is_studied_in_place_of_ours() {
+    let folder = Folder::new("trends_scores");
+    // FLOPs that double each year.
+    let rows: String = [("2019", 1), ("2020-06", 2), ("2021-06", 4), ("2022", 8)]
+        .iter()
+        .map(|(date, flops)| {
+            let mut score =
+                scores::score(&format!("{date}.onnx"), 1000, 1.0, 70.0 + f64::from(*flops), false);
+            score.annotations.date = Some((*date).to_owned());
+            if let ergometer::zoo::Outcome::Counts(facts) = &mut score.outcome {
+                facts.macs = 1_000_000 * u64::from(u8::try_from(*flops).unwrap());
+            }
+            serde_json::to_string(&score).unwrap() + "\n"
+        })
+        .collect();
+    folder.write("own.jsonl", rows.as_bytes());
+    let found: Vec<Value> =
+        serde_json::from_str(&folder.stdout(&["trends", "--scores", "own.jsonl", "--json"])).unwrap();
+    let all = found.iter().find(|row| row["measure"] == "FLOPs" && row["models"] == "all").unwrap();
+    // Middles of years and of Junes are a year apart but for half a month.
+    assert!((all["yearly"].as_f64().unwrap() - 2.0).abs() < 0.1, "{all}");
+    assert_eq!(all["points"], 4);
+    assert!(found.iter().all(|row| row["era"] == "now" && row["domain"] == "cv"));
+}
+
+#[test]
+fn what_cannot_be_studied_is_said() {
+    let folder = Folder::new("trends_errors");
+    let refused = |words: &[&str], message: &str| {
+        let output = folder.run(words);
+        let said = stderr(&output);
+        assert!(!output.status.success() && said.contains(message), "{words:?}: {said}");
+        assert!(said.contains("hint: "), "{said}");
+    };
+    let mut undated = scores::score("a.onnx", 1000, 1.0, 70.0, false);
+    undated.annotations.date = None;
+    folder.write("undated.jsonl", (serde_json::to_string(&undated).unwrap() + "\n").as_bytes());
+    folder.write("table.csv", b"path,flops\na.onnx,1\n");
+    folder.write("file", b"");
+    refused(&["trends", "--scores", "undated.jsonl"], "there is no model with a date");
+    refused(&["trends", "--scores", "table.csv"], "table.csv, line 1");
+    refused(&["trends", "--scores", "none.jsonl"], "cannot read none.jsonl");
+    refused(&["trends", "--reproduce", "1706.03762", "-o", "x"], "\"1706.03762\" cannot be reproduced");
+    refused(&["trends", "--reproduce", "2109.05472"], "a folder is needed");
+    refused(&["trends", "--reproduce", "2109.05472", "-o", "file"], "cannot make the folder file");
+    refused(&["trends", "--attainment", "cv-h100-mixed=2"], "is no attainment: cv-a100-mixed");
+    refused(&["trends", "--table", "bands,growth", "--format", "csv"], "one table");
+    for words in [["--attainment", "cv-v100-mixed=0"], ["--attainment", "x"], ["--confidence", "100"]] {
+        let output = folder.run(&["trends", words[0], words[1]]);
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+    }
+}
+
+#[test]
+fn a_zoo_of_one_date_says_so_and_prints_no_figure() {
+    let folder = Folder::new("trends_one_date");
+    let rows: String = (0..4)
+        .map(|at| {
+            let mut score = scores::score(&format!("{at}.onnx"), 1000, 1.0, 70.0, false);
+            score.annotations.date = Some("2020-05".to_owned());
+            serde_json::to_string(&score).unwrap() + "\n"
+        })
+        .collect();
+    folder.write("one.jsonl", rows.as_bytes());
+    let output = folder.run(&["trends", "--scores", "one.jsonl"]);
+    assert!(output.status.success());
+    assert!(stderr(&output).contains("all values are of one date: they say nothing of growth"));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+}
+
+#[test]
+fn pictures_and_page_are_written() {
+    let folder = Folder::new("trends_pictures");
+    folder.stdout(&["trends", "--svg", "pictures", "--html", "page.html"]);
+    assert_eq!(
+        fs::read_dir(folder.path("pictures")).unwrap().count(),
+        figures(Figure::Now, &study(), builtin()).len()
+    );
+    assert!(folder.read("page.html").contains("<h2>The same questions today</h2>"));
+}
+
+#[test]
+fn an_attainment_moves_the_line() {
+    let folder = Folder::new("trends_attainment");
+    let at = |words: &[&str]| {
+        let all = [&["trends", "--table", "hardware", "--json"], words].concat();
+        let rows: Vec<Value> = serde_json::from_str(&folder.stdout(&all)).unwrap();
+        rows[0]["yearly"].as_f64().unwrap()
+    };
+    assert!(at(&["--attainment", "cv-a100-mixed=8"]) > at(&[]));
 }

@@ -11,8 +11,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use ergometer::cost::{self, ModelCost, Peer};
+use ergometer::device::{Catalogue, Precision};
 use ergometer::graph::{self, GraphError, Origin, Request, TypedGraph};
 use ergometer::onnx;
+use ergometer::predict;
+use ergometer::predict::paper::Domain;
 use ergometer::tensor::{Dim, ElementType, Type};
 use flate2::read::GzDecoder;
 use serde::Deserialize;
@@ -323,4 +326,51 @@ fn at_other_sizes_nothing_is_contradicted_and_a_batch_adds_as_much_each_time() {
     println!("{models} models with open dimensions at other sizes, {laws} with a batch");
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
     assert!(laws > 250, "{laws}");
+}
+
+#[test]
+fn counts_and_joules_of_the_trends_are_those_of_the_graphs() {
+    let Some(zoo) = zoo() else { return };
+    let device = Catalogue::builtin().find("a100").expect("an A100");
+    let compiled = predict::Request {
+        precision: Some(Precision::Fp16),
+        runtime: Some(predict::Runtime::Compiled),
+        ..predict::Request::default()
+    };
+    let (mut counted, mut estimated) = (0, 0);
+    for model in &ergometer::trends::builtin().models {
+        let Some(kept) = &model.counted else { continue };
+        let file = onnx::read(&zoo.join(&kept.graph)).expect("the graph reads");
+        let language = model.domain == Domain::Nlp;
+        let open = |name: &str| (name.to_owned(), u64::from(model.size.expect("a size")));
+        // Exporters call the length of a text by different names; a fixed one refuses to be set.
+        let dims =
+            if language { vec![vec![open("sequence")], vec![open("seq")], vec![]] } else { vec![vec![]] };
+        let at = |batch| {
+            let request = |dims: &Vec<(String, u64)>| Request {
+                batch: Some(batch),
+                dims: dims.clone(),
+                ..Request::default()
+            };
+            let graph = dims.iter().find_map(|dims| graph::infer(&file.proto, &request(dims)).ok())?;
+            cost::count(&graph).ok()
+        };
+        let one = at(1).unwrap_or_else(|| panic!("{} is not counted", kept.graph));
+        assert_eq!(
+            (one.totals.counts.macs, one.totals.params.elements),
+            (kept.macs, kept.params),
+            "{}",
+            model.name
+        );
+        counted += 1;
+        let Some(estimate) = &model.estimates.one_for_all else { continue };
+        let batch = if language { 1 } else { 32 };
+        let many = at(batch).unwrap_or_else(|| panic!("{} at {batch}", model.name));
+        let energy =
+            predict::predict(&many, device, &compiled).expect("an estimate").energy.expect("an energy");
+        let joules = energy.value.0 / batch as f64;
+        assert!((joules / estimate.joules - 1.0).abs() < 1e-3, "{}: {joules}", model.name);
+        estimated += 1;
+    }
+    assert!(counted > 150 && estimated > 140, "{counted} {estimated}");
 }

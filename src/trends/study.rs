@@ -369,16 +369,11 @@ impl<'f> Study<'f> {
                 }
             }
         }
-        // Of models of the user's that are all of one domain, the other has nothing to say.
-        fits.retain(|fit| !self.models(Era::Now, fit.domain).is_empty());
-        fits
+        self.with_models(fits)
     }
 
     fn all_bands(&self) -> Vec<Fit> {
         let mut fits = vec![];
-        if self.models(Era::Now, Domain::Cv).is_empty() {
-            return fits;
-        }
         for era in Era::ALL {
             for measure in [Measure::Flops, Measure::Energy] {
                 for (from, to) in BANDS {
@@ -386,6 +381,12 @@ impl<'f> Study<'f> {
                 }
             }
         }
+        self.with_models(fits)
+    }
+
+    /// Fits of which there are models: a zoo of the user's has none of the paper's, and perhaps of one domain alone.
+    fn with_models(&self, mut fits: Vec<Fit>) -> Vec<Fit> {
+        fits.retain(|fit| !self.models(fit.era, fit.domain).is_empty());
         fits
     }
 

@@ -10,9 +10,9 @@ The output is a list of records, one a line; the first has the versions, the oth
   line       hardware of the paper's time: log10 of GFLOPS per watt by date
   fit        models: log10 of a measure by date, over a selection of them
   band       the same of FLOPs, vision models of a band of top-1 accuracy
-  scaling    log10 of FLOPs by log10 of parameters, for each architecture
+  scaling    log10 of FLOPs (of text: a token) by log10 of parameters, for each architecture
   back_test  how far fits up to a year were from the three years after it
-  settled    FLOPs of the cheapest model that did as well within some years, over those of the first
+  settled    at each whole score, FLOPs of the cheapest model that reached it within some years, over those of the first
 `at_X` is the line at X. `slope_low` and `slope_high` hold the slope, `prediction_X` (low, value, high) a further point
 at X, with 80 % confidence. What has fewer than three points, or all at one place, has no record.
 """
@@ -55,7 +55,12 @@ class Model:
     tokens: int
     score: float | None
     of_dev: bool
+    retrained: bool
     in_paper: bool
+
+    def score_in(self, era):
+        """Today's comparisons leave out scores of a later training than the date."""
+        return None if era == "now" and self.retrained else self.score
 
     @property
     def year(self):
@@ -90,6 +95,7 @@ def vision():
             tokens=0,
             score=float(row["top1"]),
             of_dev=False,
+            retrained=row["retrained"] == "yes",
             in_paper=row["paper"] == "yes",
         )
 
@@ -116,6 +122,7 @@ def language():
             tokens=int(row["tokens"]),
             score=float(row["glue"]) if row["glue"] else None,
             of_dev=row["glue_of"] == "dev",
+            retrained=False,
             in_paper=row["paper"] == "yes",
         )
 
@@ -184,11 +191,11 @@ def logarithms(points):
     return [(x, np.log10(value)) for x, value in points]
 
 
-def best_of_year(models):
+def best_of_year(models, era):
     """Of equal scores the model of fewest FLOPs."""
     best = {}
     for model in models:
-        if model.score is not None:
+        if model.score_in(era) is not None:
             best[model.year] = max(best.get(model.year, model), model, key=lambda one: (one.score, -one.flops))
     return [best[year] for year in sorted(best)]
 
@@ -203,7 +210,7 @@ def largest_yet(models):
     return [model for model in models if not passed(model)]
 
 
-def selected(selection, models, measure):
+def selected(selection, models, measure, era):
     """Dates and values."""
     points = [(model.years, measure(model)) for model in models]
     if selection == "all":
@@ -214,7 +221,7 @@ def selected(selection, models, measure):
             of_year[model.year].append(point)
         return [tuple(np.mean(of_year[year], axis=0)) for year in sorted(of_year)]
     if selection == "best of each year":
-        chosen = best_of_year(models)
+        chosen = best_of_year(models, era)
     elif selection == "largest yet":
         chosen = largest_yet(models)
     elif selection == "all but the largest yet":
@@ -272,13 +279,14 @@ def fits(models):
             for name, measure in measures(era, domain).items():
                 for selection in selections(domain):
                     keys = {"what": "fit", "era": era, "domain": domain, "measure": name, "selection": selection}
-                    yield from of_models(keys, selected(selection, of, measure))
+                    yield from of_models(keys, selected(selection, of, measure, era))
 
 
 def bands(models):
     for era in ERAS:
         for low, high in BANDS:
-            inside = [model for model in known(models, era, "cv") if low <= model.score < high]
+            of = known(models, era, "cv")
+            inside = [model for model in of if model.score_in(era) is not None and low <= model.score < high]
             keys = {"what": "band", "era": era, "domain": "cv", "measure": "FLOPs"}
             keys["selection"] = f"score {low} to {high}"
             yield from of_models(keys, [(model.years, model.flops) for model in inside])
@@ -289,7 +297,8 @@ def scaling(models):
         for domain in DOMAINS:
             for architecture in ARCHITECTURES:
                 of = [model for model in known(models, era, domain) if model.architecture == architecture]
-                points = [(np.log10(model.parameters), np.log10(model.flops)) for model in of]
+                per = (lambda model: model.tokens) if domain == "nlp" else (lambda model: 1)
+                points = [(np.log10(model.parameters), np.log10(model.flops / per(model))) for model in of]
                 found = figures(points, PARAMETERS_AT)
                 if found:
                     yield {"what": "scaling", "era": era, "domain": domain, "architecture": architecture, **found}
@@ -325,38 +334,36 @@ def back_test(points):
 def back_tests(models):
     of = known(models, "paper", "cv")
     for selection in ("all", "best of each year"):
-        found = back_test(logarithms(selected(selection, of, lambda model: model.flops)))
+        found = back_test(logarithms(selected(selection, of, lambda model: model.flops, "paper")))
         if found:
             keys = {"what": "back_test", "era": "paper", "domain": "cv", "measure": "FLOPs", "selection": selection}
             yield {**keys, **found}
 
 
-def firsts(models):
-    """Models of a better score than any of an earlier date, the best of their dates."""
-    best = {}
-    for model in models:
-        if model.years not in best or model.score > best[model.years].score:
-            best[model.years] = model
-    found = []
-    for date in sorted(best):
-        if not found or best[date].score > found[-1].score:
-            found.append(best[date])
-    return found
-
-
 def settled(models):
+    """At each whole score, the first model that reached it and the cheapest that had within some years."""
     for domain in DOMAINS:
-        scored = [one for one in known(models, "now", domain) if one.score is not None and not one.of_dev]
+        of = [one for one in known(models, "now", domain) if one.score_in("now") is not None and not one.of_dev]
+        last = max(one.years for one in of)
+        low = min(of, key=lambda one: (one.years, one.score)).score
         for within in (1, 2):
-            first, ratios = firsts(scored), []
-            for model in first:
-                later = [one for one in scored if model.years < one.years <= model.years + within]
-                as_good = [one.flops for one in later if one.score >= model.score]
-                if as_good:
-                    ratios.append(min(as_good) / model.flops)
-            keys = {"what": "settled", "era": "now", "domain": domain, "measure": "FLOPs", "within": within}
-            if ratios:
-                yield {**keys, "pairs": len(first), "with_later": len(ratios), "median": np.median(ratios)}
+            ratios = []
+            for whole in range(int(low), int(max(one.score for one in of)) + 1):
+                reached = [one for one in of if one.score >= whole]
+                first = min(reached, key=lambda one: (one.years, one.flops))
+                if first.years + within <= last:
+                    cheapest = min(one.flops for one in reached if one.years <= first.years + within)
+                    ratios.append(cheapest / first.flops)
+            yield {
+                "what": "settled",
+                "era": "now",
+                "domain": domain,
+                "measure": "FLOPs",
+                "within": within,
+                "scores": len(ratios),
+                "cheaper": sum(ratio < 1 for ratio in ratios),
+                "median": np.median(ratios),
+            }
 
 
 def rounded(value):

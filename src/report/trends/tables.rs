@@ -2,7 +2,6 @@
 
 use crate::predict::Interval;
 use crate::report::grid::{Cell, Column, Fit as Width, Grid};
-use crate::report::text::plain;
 use crate::stats::Regression;
 use crate::trends::efficiency::Efficiency;
 use crate::trends::findings::{Finding, Said, findings};
@@ -279,6 +278,9 @@ fn attainment<'a>(study: &'a Study) -> Grid<'a> {
     Grid { columns, rows: study.attainments.iter().map(row).collect(), foot: vec![] }
 }
 
+/// The column of the later model.
+const LATER: usize = 6;
+
 fn settled<'a>(study: &Study<'a>) -> Grid<'a> {
     let columns = vec![
         word("domain", "of"),
@@ -311,22 +313,14 @@ fn settled<'a>(study: &Study<'a>) -> Grid<'a> {
         }
     }
     let foot = study.settled.iter().filter_map(|(domain, settling)| {
-        let Interval { value, low, high } = settling.flops?;
-        let said = format!(
-            "median of {} scores, p10 to p90 {} to {}; less at {}",
-            settling.scores,
-            plain(low),
-            plain(high),
-            settling.cheaper
-        );
-        let mut cells = vec![
-            Cell::text(domain.name()),
-            Cell::Quantity(settling.years, "y"),
-            Cell::text("all"),
-            Cell::text(said),
-        ];
+        let median = settling.flops?.value;
+        let mut cells =
+            vec![Cell::text(domain.name()), Cell::Quantity(settling.years, "y"), Cell::text("median")];
         cells.resize(columns.len().saturating_sub(1), Cell::Nothing);
-        cells.push(Cell::Plain(value));
+        if let Some(cell) = cells.get_mut(LATER) {
+            *cell = Cell::text(format!("{} of {} less", settling.cheaper, settling.scores));
+        }
+        cells.push(Cell::Plain(median));
         Some(cells)
     });
     let foot = foot.collect();
