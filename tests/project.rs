@@ -219,3 +219,14 @@ fn what_cannot_be_projected_is_refused() {
         assert!(help.contains(said), "{help}");
     }
 }
+
+#[test]
+fn the_chart_has_a_line_a_scenario_and_what_people_take() {
+    let folder = Folder::new("project_svg");
+    folder.stdout(&["project", "--energy", "6000", "--growth", "1.5", "--from", "2026", "--svg", "p.svg"]);
+    let svg = folder.read("p.svg");
+    for said in ["frozen", "slower", "hardware", "adoption", "a human body, about 100 W", "1 kW", "2030"] {
+        assert!(svg.contains(said), "{said}");
+    }
+    assert!(!svg.contains("NaN"));
+}

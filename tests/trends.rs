@@ -24,7 +24,7 @@ use ergometer::predict::paper::Domain;
 use ergometer::project;
 use ergometer::report::trends::{Figure, figures};
 use ergometer::trends::forecast::back_test;
-use ergometer::trends::{Era, Fit, Growth, Measure, Request, Study, builtin};
+use ergometer::trends::{Era, Fit, Growth, Request, Study, builtin};
 
 /// What scipy found; `tests/validation/trends.py` wrote it.
 const RECORDED: &str = include_str!("data/trends.json");
@@ -76,36 +76,44 @@ fn is_fit(record: &Value, fit: &Fit) -> bool {
 #[test]
 fn lines_of_hardware_are_those_of_scipy() {
     let study = study();
-    for record in recorded("line") {
+    let lines = recorded("line");
+    assert_eq!(lines.len(), study.lines.len());
+    for record in lines {
         let line = study.lines.iter().find(|line| is_of(&record, line.era, line.domain)).unwrap();
         same_line(&line.growth, 2012.0, &record);
         near(line.growth.doubling(), &record, "doubling");
+    }
+    let stated = recorded("hardware");
+    assert_eq!(stated.len(), study.hardware.len());
+    for record in stated {
+        let found = study.hardware.iter().find(|hardware| {
+            record["precision"] == hardware.precision.as_str() && record["class"] == hardware.class
+        });
+        same_line(&found.unwrap().growth.unwrap(), 2012.0, &record);
     }
 }
 
 #[test]
 fn fits_are_those_of_scipy() {
     let study = study();
-    let mut held = 0;
-    for record in recorded("fit").into_iter().chain(recorded("band")) {
-        let fit = study
-            .fits
-            .iter()
-            .chain(&study.bands)
-            .find(|fit| is_fit(&record, fit))
-            .unwrap_or_else(|| panic!("{record}"));
+    let all: Vec<&Fit> = study.fits.iter().chain(&study.bands).collect();
+    let records = [recorded("fit"), recorded("band")].concat();
+    assert_eq!(records.len(), all.len());
+    for record in records {
+        let fit = all.iter().find(|fit| is_fit(&record, fit)).unwrap_or_else(|| panic!("{record}"));
         same_line(&fit.growth.unwrap(), 2020.0, &record);
-        held += 1;
     }
-    // Joules of today rest on the catalogue; all other fits have a record.
-    let unheld = |fit: &&Fit| fit.era == Era::Now && fit.measure == Measure::Energy;
-    let all = study.fits.iter().chain(&study.bands);
-    assert_eq!(held + all.clone().filter(unheld).count() + joules_of_bands(&study), all.count());
-}
-
-/// Joules inside the bands of the paper's time follow from FLOPs and the line, and have no record of their own.
-fn joules_of_bands(study: &Study) -> usize {
-    study.bands.iter().filter(|fit| fit.era == Era::Paper && fit.measure == Measure::Energy).count()
+    let worth = recorded("worth");
+    assert_eq!(worth.len(), study.worth.len());
+    for record in worth {
+        let found = study.worth.iter().find(|worth| {
+            record["from"].as_i64() == Some(worth.period.0.into())
+                && record["to"].as_i64() == Some(worth.period.1.into())
+        });
+        let line = found.unwrap().line.unwrap();
+        near(line.slope, &record, "slope");
+        near(line.at(-1.0), &record, "at_-1");
+    }
 }
 
 #[test]
@@ -309,4 +317,16 @@ fn an_attainment_moves_the_line() {
         rows[0]["yearly"].as_f64().unwrap()
     };
     assert!(at(&["--attainment", "cv-a100-mixed=8"]) > at(&[]));
+}
+
+#[test]
+fn the_page_in_the_docs_says_what_the_study_says() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/trends.md");
+    let found = ergometer::report::trends::story(&study(), builtin()).unwrap();
+    if std::env::var_os("BLESS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &found).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap();
+    assert_eq!(kept, found, "docs/trends.md is stale: BLESS=1 cargo test --test trends writes it anew");
 }

@@ -14,12 +14,13 @@ use super::estimates::Estimates;
 use super::output::{self, Output};
 use super::place::Place;
 use super::shapes::{self, Shapes};
-use super::{Format, Global, Status};
+use super::{Format, Global, Status, pictures};
 use crate::factors::{Embodied, Scope};
 use crate::onnx;
 use crate::predict::{Interval, Paper, predict};
 use crate::project::{self, Assumptions, HARDWARE_GAIN, Scenario, Use, Year};
 use crate::report::grid::{Cell, Column, Fit, Grid};
+use crate::report::projection;
 use crate::report::text::{visible, wrap};
 use crate::units::Joules;
 
@@ -73,6 +74,9 @@ pub struct Options {
     /// Factor a year by which the carbon intensity of the grid falls
     #[arg(long, value_name = "FACTOR", default_value = "1", help_heading = "Carbon and money")]
     grid_decline: f64,
+    /// Draw the power of a user over the years, beside a human body and all that a person takes, as SVG
+    #[arg(long, value_name = "FILE.svg", help_heading = "Pictures")]
+    svg: Option<PathBuf>,
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
@@ -134,6 +138,12 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         .map(|scenario| project::project(&assumptions, scenario))
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| Refusal::usage(error.to_string()).hint(error.hint()))?;
+    if let Some(file) = &options.svg {
+        let chart = projection::chart(&projections).ok_or_else(|| {
+            Refusal::usage("there is nothing above 0 to draw").hint("project over more years")
+        })?;
+        pictures::write(file, chart.svg().as_bytes())?;
+    }
     let mut out = Output::open(global)?;
     let currency = assumptions.site.price.as_ref().map(|(_, currency)| currency.as_str());
     let people = global.format() == Format::Table;

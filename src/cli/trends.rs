@@ -67,6 +67,8 @@ enum Table {
     Accuracy,
     /// How FLOPS per watt grow, by precision and class
     Hardware,
+    /// The devices that the lines of hardware go through
+    Devices,
     /// What networks attain of FP32 peaks
     Attainment,
     /// The first of a score, and the cheapest as good a while later
@@ -95,6 +97,7 @@ impl From<Table> for Section {
             Table::Scaling => Self::Scaling,
             Table::Accuracy => Self::Accuracy,
             Table::Hardware => Self::Hardware,
+            Table::Devices => Self::Devices,
             Table::Attainment => Self::Attainment,
             Table::Settled => Self::Settled,
             Table::Formula => Self::Formula,

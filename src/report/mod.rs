@@ -13,6 +13,7 @@ pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod profile;
+pub mod projection;
 pub mod reconcile;
 pub mod rows;
 pub mod scores;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::growth::{Dated, Growth, GrowthError};
+use super::growth::{self, Dated, Growth, GrowthError};
 use crate::date::Date;
 use crate::device::{ArithmeticUnit, Device, DeviceKind, Precision};
 use crate::predict::paper::Domain;
-use crate::stats::median;
+use crate::stats::{Regression, median};
 
 /// The FP32 rate of the GPU that the A100 is related to.
 const FP32: &str = "fp32";
@@ -297,6 +297,14 @@ pub fn carried_on(
 /// [`GrowthError`].
 pub fn growth(points: &[Efficiency], confidence: f64) -> Result<Growth, GrowthError> {
     Growth::of(&points.iter().map(Efficiency::dated).collect::<Vec<_>>(), confidence)
+}
+
+/// The line of efficiency alone, of `log10` of 10⁹ FLOPs a joule.
+///
+/// # Errors
+/// [`GrowthError`].
+pub fn line(points: &[Efficiency]) -> Result<Regression, GrowthError> {
+    growth::line(&points.iter().map(Efficiency::dated).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

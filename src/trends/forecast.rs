@@ -1,7 +1,6 @@
 //! What comes next if it goes on like this, and how well that would have worked before.
 
-use super::growth::{Dated, Growth};
-use crate::predict::Interval;
+use super::growth::{Dated, line};
 use crate::stats::quantile;
 
 /// How many years ahead a line is tried.
@@ -39,12 +38,13 @@ pub fn back_test(values: &[Dated], seen: impl Fn(f64) -> Vec<Dated>, confidence:
         let before: Vec<Dated> = seen(cut).into_iter().filter(|dated| year(dated) <= cut).collect();
         let after = values.iter().filter(|dated| year(dated) > cut && year(dated) <= cut + f64::from(AHEAD));
         // A line through two dates leaves nothing for its error.
-        if let Ok(growth) = Growth::of(&before, confidence) {
+        if let Ok(line) = line(&before) {
             let scored = ratios.len();
             for dated in after {
-                let Interval { value, low, high } = growth.to_come(dated.years, confidence);
-                ratios.push(dated.value / value);
-                inside += usize::from(low <= dated.value && dated.value <= high);
+                let found = dated.value.log10();
+                let [low, high] = line.prediction_interval(dated.years, confidence);
+                ratios.push(10f64.powf(found - line.at(dated.years)));
+                inside += usize::from(low <= found && found <= high);
             }
             cuts += usize::from(ratios.len() > scored);
         }

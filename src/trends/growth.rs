@@ -3,8 +3,10 @@
 use crate::predict::Interval;
 use crate::stats::{Regression, RegressionError, quantile, resampled};
 
-/// Draws of a bootstrap.
-const DRAWS: usize = 1000;
+/// The most and the fewest draws of a bootstrap, and points that all draws together have at most: of very many points a few
+/// draws say enough.
+const DRAWS: (usize, usize) = (1000, 100);
+const DRAWN: usize = 20_000_000;
 /// Where the draws begin: equal data give equal intervals.
 const SEED: u64 = 2109_05472;
 
@@ -56,18 +58,12 @@ impl Growth {
     /// # Errors
     /// [`GrowthError`].
     pub fn of(values: &[Dated], confidence: f64) -> Result<Self, GrowthError> {
-        if let Some(bad) = values.iter().find(|dated| dated.value <= 0.0) {
-            return Err(GrowthError::NotPositive(bad.value));
-        }
-        let points: Vec<(f64, f64)> = values.iter().map(|dated| (dated.years, dated.value.log10())).collect();
-        let line = Regression::of(&points).map_err(|error| match error {
-            RegressionError::TooFew(found) => GrowthError::TooFew { found },
-            RegressionError::Upright => GrowthError::OneDate,
-            RegressionError::NotFinite => GrowthError::NotFinite,
-        })?;
+        let line = line(values)?;
         let times = |slope: f64| 10f64.powf(slope);
         let by_theory = line.slope_interval(confidence).map(times);
-        let slopes = resampled(&points, DRAWS, SEED);
+        let (most_draws, fewest) = DRAWS;
+        let draws = DRAWN.checked_div(values.len()).unwrap_or(most_draws).clamp(fewest, most_draws);
+        let slopes = resampled(&logarithms(values), draws, SEED);
         let share = (1.0 - confidence.clamp(0.0, 1.0)) / 2.0;
         // Draws that all fall on one date, as of three points they may, have no slope.
         let [least, most] = by_theory;
@@ -96,6 +92,25 @@ impl Growth {
         let [low, high] = self.line.prediction_interval(years, confidence).map(|log| 10f64.powf(log));
         Interval { value: self.at(years), low, high }
     }
+}
+
+/// The line through the logarithms to base 10.
+///
+/// # Errors
+/// [`GrowthError`].
+pub fn line(values: &[Dated]) -> Result<Regression, GrowthError> {
+    if let Some(bad) = values.iter().find(|dated| dated.value <= 0.0) {
+        return Err(GrowthError::NotPositive(bad.value));
+    }
+    Regression::of(&logarithms(values)).map_err(|error| match error {
+        RegressionError::TooFew(found) => GrowthError::TooFew { found },
+        RegressionError::Upright => GrowthError::OneDate,
+        RegressionError::NotFinite => GrowthError::NotFinite,
+    })
+}
+
+fn logarithms(values: &[Dated]) -> Vec<(f64, f64)> {
+    values.iter().map(|dated| (dated.years, dated.value.log10())).collect()
 }
 
 #[cfg(test)]

@@ -513,9 +513,9 @@ impl<'f> Study<'f> {
         let Some(line) = line else { return fit.values.clone() };
         let before: Vec<Efficiency> =
             line.points.iter().filter(|point| point.years < cut + 1.0).cloned().collect();
-        match efficiency::growth(&before, self.confidence) {
+        match efficiency::line(&before) {
             Ok(then) => {
-                let of = |model: &Model| Some(model.flops / (then.at(model.date.years()) * 1e9));
+                let of = |model: &Model| Some(model.flops / (10f64.powf(then.at(model.date.years())) * 1e9));
                 fit.selection.of(&self.models(fit.era, fit.domain), fit.era.score(), of)
             }
             Err(_) => vec![],

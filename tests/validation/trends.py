@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """Fits the trends of `src/trends/` a second time, apart from the program, on the same tables of facts.
 
-    python3 tests/validation/trends.py > tests/data/trends.json
+    python3 tests/validation/trends.py ERGOMETER > tests/data/trends.json
 
 An independent implementation of the selections and fits of `src/trends/`: only the tables in `src/trends/data/` are
-shared. What it writes is recorded, and a test holds the program against the record. Needs numpy and scipy.
+shared, and of the catalogue the devices, which ERGOMETER lists (`trends --table devices`). What it writes is recorded, and
+a test holds the program against the record: after a change of the catalogue it is to be written anew. Needs numpy and
+scipy.
 
 The output is a list of records, one a line; the first has the versions, the others say by `what` what they are of:
-  line       hardware of the paper's time: log10 of GFLOPS per watt by date
+  line       hardware that networks are set against: log10 of GFLOPS per watt by date
+  hardware   the same of what makers state, by precision and class
   fit        models: log10 of a measure by date, over a selection of them
   band       the same of FLOPs, vision models of a band of top-1 accuracy
+  worth      vision models of some years: top-1 by log10 of joules
   scaling    log10 of FLOPs (of text: a token) by log10 of parameters, for each architecture
   back_test  how far fits up to a year were from the three years after it
   settled    at each whole score, FLOPs of the cheapest model that reached it within some years, over those of the first
@@ -21,6 +25,7 @@ import csv
 import datetime
 import json
 import pathlib
+import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import dataclass
@@ -41,6 +46,8 @@ CARDS = {"v100": "Tesla V100 SXM2", "t4": "Tesla T4", "a100": "A100 SXM4"}
 # Where lines are read: hardware, models, and log10 of parameters.
 HARDWARE_AT, MODELS_AT, PARAMETERS_AT = 2012, 2020, 9
 FORECAST = 2027.5
+PERIODS = ((2012, 2015), (2016, 2018), (2019, 2020), (2021, 2022), (2023, 2026))
+JOULES_AT = -1
 YEARS_SCORED = 3
 
 
@@ -232,20 +239,33 @@ def selected(selection, models, measure, era):
     return [(model.years, measure(model)) for model in chosen]
 
 
-def joules(domain):
+def devices(program):
+    """Dates and GFLOPS per watt of what each line of today's hardware goes through."""
+    table = subprocess.run([program, "trends", "--table", "devices", "--format", "csv"], capture_output=True, text=True)
+    if table.returncode:
+        sys.exit(table.stderr)
+    found = defaultdict(list)
+    for row in csv.DictReader(table.stdout.splitlines()):
+        found[row["precision"], row["class"]].append((float(row["years"]), float(row["gflops_per_watt"])))
+    return found
+
+
+def of_today(domain, listed):
+    return listed[f"as {domain} attains", "2010 to today"]
+
+
+def joules(domain, points):
     """FLOPs over the FLOPS per watt of the hardware of the date."""
-    line, _ = fitted(logarithms(hardware(domain)), HARDWARE_AT)
+    line, _ = fitted(logarithms(points), HARDWARE_AT)
     return lambda model: model.flops / (1e9 * 10 ** (line.intercept + line.slope * (model.years - HARDWARE_AT)))
 
 
-def measures(era, domain):
+def measures(era, domain, listed):
     found = {"FLOPs": lambda model: model.flops}
     if domain == "nlp":
         found["FLOPs a token"] = lambda model: model.flops / model.tokens
     found["parameters"] = lambda model: model.parameters
-    # Joules of today rest on the catalogue of devices.
-    if era == "paper":
-        found["joules"] = joules(domain)
+    found["joules"] = joules(domain, hardware(domain) if era == "paper" else of_today(domain, listed))
     return found
 
 
@@ -258,10 +278,18 @@ def known(models, era, domain):
     return [model for model in models if model.domain == domain and (era == "now" or model.in_paper)]
 
 
-def lines():
+def lines(listed):
     for domain in DOMAINS:
-        found = figures(logarithms(hardware(domain)), HARDWARE_AT)
-        yield {"what": "line", "era": "paper", "domain": domain, **found, "doubling": np.log10(2) / found["slope"]}
+        for era, points in (("paper", hardware(domain)), ("now", of_today(domain, listed))):
+            found = figures(logarithms(points), HARDWARE_AT)
+            yield {"what": "line", "era": era, "domain": domain, **found, "doubling": np.log10(2) / found["slope"]}
+
+
+def stated(listed):
+    for (precision, of), points in listed.items():
+        if not precision.startswith("as "):
+            found = figures(logarithms(points), HARDWARE_AT)
+            yield {"what": "hardware", "precision": precision, "class": of, **found}
 
 
 def of_models(keys, points):
@@ -272,24 +300,34 @@ def of_models(keys, points):
         yield {**keys, **found, f"prediction_{FORECAST}": predicted(points, FORECAST)}
 
 
-def fits(models):
+def fits(models, listed):
     for domain in DOMAINS:
         for era in ERAS:
             of = known(models, era, domain)
-            for name, measure in measures(era, domain).items():
+            for name, measure in measures(era, domain, listed).items():
                 for selection in selections(domain):
                     keys = {"what": "fit", "era": era, "domain": domain, "measure": name, "selection": selection}
                     yield from of_models(keys, selected(selection, of, measure, era))
 
 
-def bands(models):
+def bands(models, listed):
     for era in ERAS:
-        for low, high in BANDS:
-            of = known(models, era, "cv")
-            inside = [model for model in of if model.score_in(era) is not None and low <= model.score < high]
-            keys = {"what": "band", "era": era, "domain": "cv", "measure": "FLOPs"}
-            keys["selection"] = f"score {low} to {high}"
-            yield from of_models(keys, [(model.years, model.flops) for model in inside])
+        of = [model for model in known(models, era, "cv") if model.score_in(era) is not None]
+        for name, measure in measures(era, "cv", listed).items():
+            for low, high in BANDS if name != "parameters" else ():
+                inside = [model for model in of if low <= model.score < high]
+                keys = {"what": "band", "era": era, "domain": "cv", "measure": name}
+                keys["selection"] = f"score {low} to {high}"
+                yield from of_models(keys, [(model.years, measure(model)) for model in inside])
+
+
+def worth(models, listed):
+    takes = joules("cv", of_today("cv", listed))
+    for first, last in PERIODS:
+        of = [model for model in known(models, "now", "cv") if first <= model.year <= last]
+        of = [model for model in of if model.score_in("now") is not None]
+        points = [(np.log10(takes(model)), model.score) for model in of]
+        yield {"what": "worth", "from": first, "to": last, **figures(points, JOULES_AT)}
 
 
 def scaling(models):
@@ -373,9 +411,15 @@ def rounded(value):
 
 
 def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    listed = devices(sys.argv[1])
     models = [*vision(), *language()]
-    records = [{"what": "versions", "scipy": scipy.__version__, "numpy": np.__version__}, *lines()]
-    for of in (fits, bands, scaling, back_tests, settled):
+    records = [{"what": "versions", "scipy": scipy.__version__, "numpy": np.__version__}]
+    records += [*lines(listed), *stated(listed)]
+    for of in (fits, bands, worth):
+        records += of(models, listed)
+    for of in (scaling, back_tests, settled):
         records += of(models)
     # numpy's numbers of double precision are floats, too.
     texts = [json.dumps({key: rounded(value) for key, value in record.items()}, allow_nan=False) for record in records]

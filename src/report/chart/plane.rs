@@ -21,6 +21,10 @@ const HOLLOW: f64 = 0.55;
 const BUBBLES: (f64, f64) = (2.0, 13.0);
 /// Columns of the longest name beside its point.
 const NAME: usize = 22;
+/// What an axis of plain numbers cannot be marked to.
+const LARGEST: f64 = 1e12;
+/// The most points: more are a cloud, and megabytes.
+const POINTS: usize = 6000;
 /// The most names.
 const NAMED: usize = 24;
 /// Marks of the groups, told apart without colours.
@@ -133,7 +137,7 @@ impl Scale {
     fn place(self, value: f64) -> Option<f64> {
         match self {
             Self::Logarithmic(_) => drawable(value).then(|| value.log10()),
-            Self::Years | Self::Linear(_) => value.is_finite().then_some(value),
+            Self::Years | Self::Linear(_) => (value.abs() < LARGEST).then_some(value),
         }
     }
 
@@ -143,13 +147,16 @@ impl Scale {
             Self::Logarithmic(_) => axis::decades(values),
             Self::Years | Self::Linear(_) => {
                 let ends = values
-                    .filter(|value| value.is_finite())
+                    .filter(|value| value.abs() < LARGEST)
                     .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
                         (low.min(value), high.max(value))
                     });
                 let (low, high) = Some(ends).filter(|(low, high)| low <= high)?;
                 let step = self.step((low, high));
-                Some(((low / step).floor() * step, ((high / step).floor() + 1.0) * step))
+                Some((
+                    (low / step).floor() * step,
+                    (high / step).ceil().max((low / step).floor() + 1.0) * step,
+                ))
             }
         }
     }
@@ -200,6 +207,14 @@ pub fn plane<'a>(mut of: Plane) -> Option<Chart<'a>> {
         group.points.retain(|mark| has_place((mark.x, mark.y)));
     }
     of.groups.retain(|group| !group.points.is_empty());
+    let all: usize = of.groups.iter().map(|group| group.points.len()).sum();
+    if all > POINTS {
+        // Every so many: the cloud keeps its shape.
+        let step = all.div_ceil(POINTS);
+        for group in &mut of.groups {
+            group.points = std::mem::take(&mut group.points).into_iter().step_by(step).collect();
+        }
+    }
     for stroke in &mut of.strokes {
         if stroke.band.len() != stroke.points.len() {
             stroke.band.clear();
@@ -217,10 +232,12 @@ pub fn plane<'a>(mut of: Plane) -> Option<Chart<'a>> {
         marks().map(|mark| mark.y).chain(corners().map(|corner| corner.1)).chain(levels).chain(bands),
     )?;
     let named = of.groups.iter().filter(|group| !group.name.is_empty());
+    let drawn: usize = of.groups.iter().map(|group| group.points.len()).sum();
+    let thinned = if drawn < all { format!(" Drawn: {drawn} of {all} points.") } else { String::new() };
     let groups: Vec<String> = named.map(|group| format!("{} {}", group.points.len(), group.name)).collect();
     let strokes: Vec<&str> = of.strokes.iter().map(|stroke| stroke.name.as_str()).collect();
     let about = format!(
-        "{}: {} over {}. Points: {}. Lines: {}.",
+        "{}: {} over {}. Points: {}. Lines: {}.{thinned}",
         of.title,
         of.y.label,
         of.x.label,

@@ -5,7 +5,7 @@ use crate::report::grid::{Cell, Column, Fit as Width, Grid};
 use crate::stats::Regression;
 use crate::trends::efficiency::Efficiency;
 use crate::trends::findings::{Finding, Said, findings};
-use crate::trends::{Era, Facts, Fit, Growth, GrowthError, Hardware, Measure, Model, Study};
+use crate::trends::{Era, Facts, Fit, Growth, GrowthError, Measure, Model, Study};
 
 /// A table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum Section {
     Accuracy,
     /// Growth of the FLOPS per watt of hardware.
     Hardware,
+    /// The devices that its lines go through.
+    Devices,
     /// What networks attain of it.
     Attainment,
     /// The first of a score against what settled.
@@ -50,6 +52,7 @@ impl Section {
             Self::Scaling => "scaling",
             Self::Accuracy => "accuracy",
             Self::Hardware => "hardware",
+            Self::Devices => "devices",
             Self::Attainment => "attainment",
             Self::Settled => "settled",
             Self::Formula => "formula",
@@ -71,6 +74,7 @@ impl Section {
             Self::Scaling => "FLOPs as a power of parameters",
             Self::Accuracy => "Accuracy and energy",
             Self::Hardware => "Growth of FLOPS per watt",
+            Self::Devices => "Devices that the lines of hardware go through",
             Self::Attainment => "What networks attain of FP32 peaks",
             Self::Settled => "The first of a score, and the cheapest as good a while later",
             Self::Formula => "The simple formula beside the model of kernels",
@@ -91,7 +95,7 @@ pub fn headline<'a>(section: Section, study: &'a Study, facts: &'a Facts) -> Gri
     match section {
         Section::Growth => fits(&study.fits, |fit| matches!(fit.measure, Measure::Flops | Measure::Energy)),
         Section::Bands => fits(&study.bands, |fit| fit.era == Era::Now && fit.measure == Measure::Energy),
-        Section::Hardware => hardware(study, |hardware| hardware.class == "server"),
+        Section::Hardware => hardware(study, |class| class == "server" || class.starts_with("2010")),
         other => table(other, study, facts),
     }
 }
@@ -105,6 +109,7 @@ pub fn table<'a>(section: Section, study: &'a Study, facts: &'a Facts) -> Grid<'
         Section::Scaling => scaling(study),
         Section::Accuracy => accuracy(study),
         Section::Hardware => hardware(study, |_| true),
+        Section::Devices => devices(study),
         Section::Attainment => attainment(study),
         Section::Settled => settled(study),
         Section::Formula => formula(study),
@@ -229,28 +234,69 @@ fn accuracy<'a>(study: &Study) -> Grid<'a> {
     Grid { columns, rows: rows.collect(), foot: vec![] }
 }
 
-fn hardware<'a>(study: &Study, keep: fn(&Hardware) -> bool) -> Grid<'a> {
+/// A line of hardware: what tells it apart in two columns, what it goes through, and how it grows.
+struct Efficient<'s> {
+    precision: String,
+    class: &'static str,
+    points: &'s [Efficiency],
+    growth: Result<Growth, GrowthError>,
+}
+
+fn lines_of_hardware<'s>(study: &'s Study) -> impl Iterator<Item = Efficient<'s>> {
+    let lines = study.lines.iter().map(|line| Efficient {
+        precision: format!("as {} attains", line.domain.name()),
+        class: match line.era {
+            Era::Paper => "2010 to 2021",
+            Era::Now => "2010 to today",
+        },
+        points: &line.points,
+        growth: Ok(line.growth),
+    });
+    let stated = study.hardware.iter().map(|hardware| Efficient {
+        precision: hardware.precision.clone(),
+        class: hardware.class,
+        points: &hardware.points,
+        growth: hardware.growth,
+    });
+    lines.chain(stated)
+}
+
+fn hardware<'a>(study: &Study, keep: fn(&str) -> bool) -> Grid<'a> {
     let mut columns = vec![word("precision", "in"), word("class", "class")];
     columns.extend(of_growth());
     columns.push(number("gflops_per_watt_2025", "GFLOP/J in 2025"));
-    let row =
-        |precision: String, class: String, points: &[Efficiency], growth: &Result<Growth, GrowthError>| {
-            let mut cells = vec![Cell::text(precision), Cell::text(class)];
-            cells.extend(cells_of_growth(points.len(), growth));
-            cells.push(known(growth.as_ref().ok().map(|growth| growth.at(2025.0)), Cell::Plain));
-            cells
-        };
-    let lines = study.lines.iter().map(|line| {
-        let of = match line.era {
-            Era::Paper => "2010 to 2021",
-            Era::Now => "2010 to today",
-        };
-        row(format!("as {} attains", line.domain.name()), of.to_owned(), &line.points, &Ok(line.growth))
+    let kept = lines_of_hardware(study).filter(|line| keep(line.class));
+    let rows = kept.map(|Efficient { precision, class, points, growth }| {
+        let mut cells = vec![Cell::text(precision), Cell::text(class)];
+        cells.extend(cells_of_growth(points.len(), &growth));
+        cells.push(known(growth.ok().map(|growth| growth.at(2025.0)), Cell::Plain));
+        cells
     });
-    let stated = study.hardware.iter().filter(|hardware| keep(hardware)).map(|hardware| {
-        row(hardware.precision.clone(), hardware.class.to_owned(), &hardware.points, &hardware.growth)
+    Grid { columns, rows: rows.collect(), foot: vec![] }
+}
+
+fn devices<'a>(study: &Study) -> Grid<'a> {
+    let columns = vec![
+        word("precision", "in"),
+        word("class", "class"),
+        name("name", "device"),
+        word("rate", "rate"),
+        number("years", "launch"),
+        number("gflops_per_watt", "GFLOP/J"),
+    ];
+    let rows = lines_of_hardware(study).flat_map(|Efficient { precision, class, points, .. }| {
+        points.iter().map(move |point| {
+            vec![
+                Cell::text(precision.clone()),
+                Cell::text(class),
+                Cell::text(point.name.clone()),
+                Cell::text(point.precision.clone()),
+                Cell::Plain(point.years),
+                Cell::Plain(point.gflops_per_watt),
+            ]
+        })
     });
-    Grid { columns, rows: lines.chain(stated).collect(), foot: vec![] }
+    Grid { columns, rows: rows.collect(), foot: vec![] }
 }
 
 fn attainment<'a>(study: &'a Study) -> Grid<'a> {
