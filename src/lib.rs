@@ -68,6 +68,7 @@
 //!   `src/predict/framework/coefficients.toml`; what a layer draws: `src/predict/power.rs`.
 //! - What serving a language model takes: `src/predict/serving.rs`.
 //! - A device's figures, each with its source: `src/device/catalogue/`; those of grids and prices: `src/factors/`.
+//! - A fact of the trends, and its source: `src/trends/data/`; what a line goes through: `src/trends/select.rs`.
 //! - A kernel of the calibration: its file in `shaders/`, its row in `src/calibrate/kernels/`.
 //! - Which kernels a layer becomes: `src/predict/lowering.rs` over WebGPU, `src/predict/framework/fusion.rs` in PyTorch.
 

@@ -144,7 +144,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     };
     let mut out = Output::open(global)?;
     for (place, section) in chosen.iter().enumerate() {
-        let grid = if people && options.tables.is_empty() {
+        let grid = if people && (options.tables.is_empty() || *section == Section::Forecast) {
             headline(*section, &study, facts)
         } else {
             table(*section, &study, facts)
@@ -188,7 +188,7 @@ fn narrow(section: Section, mut grid: Grid) -> Grid {
             "in_paper",
             "source",
         ],
-        Section::Forecast => &["tested", "p90_factor"],
+        Section::Forecast => &["low", "high", "tested", "p90_factor", "bias"],
         Section::Gpus => &["chips", "recovered", "source"],
         Section::Counters => &["graph", "published_macs"],
         Section::Speedups => &["machine", "base_per_second", "tokens"],

@@ -23,6 +23,8 @@ pub enum Cell<'a> {
     Difference(i128),
     /// A number without a unit: a ratio, a score.
     Plain(f64),
+    /// A number without a unit, with so many decimals where people read it: a column of them lines up.
+    Decimals(f64, usize),
     /// A part of a whole.
     Share(f64),
     /// Yes or no.
@@ -60,6 +62,8 @@ impl<'a> Cell<'a> {
             }
             Self::Quantity(value, symbol) => units::quantity(*value, symbol).into(),
             Self::Plain(value) => text::plain(*value).into(),
+            Self::Decimals(value, _) if value.abs() >= 1000.0 => text::plain(*value).into(),
+            Self::Decimals(value, decimals) => format!("{value:.decimals$}").into(),
             Self::Share(share) => text::percent(*share).into(),
             Self::Flag(flag) => if *flag { "yes" } else { "" }.into(),
             Self::AtLeast(cell) => format!("≥ {}", cell.shown()).into(),
@@ -75,7 +79,9 @@ impl<'a> Cell<'a> {
             Self::Number(n) => n.to_string().into(),
             Self::Count(n) | Self::Bytes(n) => n.to_string().into(),
             Self::Difference(n) => n.to_string().into(),
-            Self::Quantity(value, _) | Self::Plain(value) | Self::Share(value) => value.to_string().into(),
+            Self::Quantity(value, _) | Self::Decimals(value, _) | Self::Plain(value) | Self::Share(value) => {
+                value.to_string().into()
+            }
             Self::Flag(flag) => flag.to_string().into(),
             Self::AtLeast(cell) => cell.raw(),
             Self::Unknown | Self::Nothing => "".into(),
@@ -89,7 +95,9 @@ impl<'a> Cell<'a> {
             Self::Number(n) => (*n).into(),
             Self::Count(n) | Self::Bytes(n) => (*n).into(),
             Self::Difference(n) => i64::try_from(*n).map_or(serde_json::Value::Null, Into::into),
-            Self::Quantity(value, _) | Self::Plain(value) | Self::Share(value) => (*value).into(),
+            Self::Quantity(value, _) | Self::Decimals(value, _) | Self::Plain(value) | Self::Share(value) => {
+                (*value).into()
+            }
             Self::Flag(flag) => (*flag).into(),
             Self::AtLeast(cell) => cell.json(),
             Self::Unknown | Self::Nothing => serde_json::Value::Null,
@@ -104,8 +112,8 @@ impl<'a> Cell<'a> {
             (Self::Number(a), Self::Number(b)) => a.cmp(b),
             (Self::Count(a) | Self::Bytes(a), Self::Count(b) | Self::Bytes(b)) => b.cmp(a),
             (
-                Self::Quantity(a, _) | Self::Plain(a) | Self::Share(a),
-                Self::Quantity(b, _) | Self::Plain(b) | Self::Share(b),
+                Self::Quantity(a, _) | Self::Decimals(a, _) | Self::Plain(a) | Self::Share(a),
+                Self::Quantity(b, _) | Self::Decimals(b, _) | Self::Plain(b) | Self::Share(b),
             ) => b.total_cmp(a),
             (Self::Difference(a), Self::Difference(b)) => b.unsigned_abs().cmp(&a.unsigned_abs()),
             (Self::Flag(a), Self::Flag(b)) => b.cmp(a),
@@ -173,6 +181,9 @@ mod tests {
             (Cell::Quantity(0.0029, "s"), "2.90 ms", "0.0029"),
             (Cell::Share(0.061), "6.1 %", "0.061"),
             (Cell::Plain(0.125), "0.125", "0.125"),
+            (Cell::Decimals(1.4440, 2), "1.44", "1.444"),
+            (Cell::Decimals(0.9, 2), "0.90", "0.9"),
+            (Cell::Decimals(12_340.0, 2), "12.3 k", "12340"),
             (Cell::Number(12_345), "12345", "12345"),
             (Cell::Difference(-1_500_000), "-1.50 M", "-1500000"),
             (Cell::Difference(0), "0", "0"),

@@ -34,7 +34,7 @@ impl Selection {
             Self::BestOfYear => "best of each year".to_owned(),
             Self::YearlyMeans => "yearly means".to_owned(),
             Self::Largest => "largest yet".to_owned(),
-            Self::Ordinary => "all but the largest yet".to_owned(),
+            Self::Ordinary => "the rest".to_owned(),
             Self::Band(from, to) => format!("score {from} to {to}"),
         }
     }

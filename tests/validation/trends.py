@@ -231,7 +231,7 @@ def selected(selection, models, measure, era):
         chosen = best_of_year(models, era)
     elif selection == "largest yet":
         chosen = largest_yet(models)
-    elif selection == "all but the largest yet":
+    elif selection == "the rest":
         largest = {model.name for model in largest_yet(models)}
         chosen = [model for model in models if model.name not in largest]
     else:
@@ -270,7 +270,7 @@ def measures(era, domain, listed):
 
 
 def selections(domain):
-    frontier = {"cv": ["best of each year", "yearly means"], "nlp": ["largest yet", "all but the largest yet"]}
+    frontier = {"cv": ["best of each year", "yearly means"], "nlp": ["largest yet", "the rest"]}
     return ["all", *frontier[domain]]
 
 

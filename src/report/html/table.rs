@@ -129,7 +129,7 @@ fn kind<'c, 'a: 'c>(cells: impl Iterator<Item = &'c Cell<'a>>) -> (&'static str,
         Cell::Count(_) | Cell::Difference(_) => Some(("count", "")),
         Cell::Bytes(_) => Some(("count", "B")),
         Cell::Quantity(_, unit) => Some(("quantity", *unit)),
-        Cell::Plain(_) => Some(("plain", "")),
+        Cell::Plain(_) | Cell::Decimals(..) => Some(("plain", "")),
         Cell::Share(_) => Some(("share", "")),
         Cell::Flag(_) => Some(("flag", "")),
         Cell::AtLeast(_) | Cell::Unknown | Cell::Nothing => None,
@@ -141,7 +141,9 @@ fn kind<'c, 'a: 'c>(cells: impl Iterator<Item = &'c Cell<'a>>) -> (&'static str,
 fn value(cell: &Cell) -> Value {
     match cell {
         Cell::Text(_) => cell.shown().into(),
-        Cell::Quantity(value, _) | Cell::Plain(value) | Cell::Share(value) => rounded(*value),
+        Cell::Quantity(value, _) | Cell::Decimals(value, _) | Cell::Plain(value) | Cell::Share(value) => {
+            rounded(*value)
+        }
         Cell::Unknown => "?".into(),
         _ => cell.json(),
     }

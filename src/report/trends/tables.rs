@@ -94,6 +94,18 @@ pub fn headline<'a>(section: Section, study: &'a Study, facts: &'a Facts) -> Gri
     let fits = |of: &'a [Fit], keep: fn(&Fit) -> bool| growth(of.iter().filter(move |fit| keep(fit)));
     match section {
         Section::Growth => fits(&study.fits, |fit| matches!(fit.measure, Measure::Flops | Measure::Energy)),
+        Section::Forecast => {
+            let mut grid = forecast(study);
+            let last = study
+                .forecasts
+                .iter()
+                .filter_map(|forecast| forecast.years.last())
+                .map(|(year, _)| *year)
+                .max();
+            let last = Cell::Number(last.unwrap_or(0).into());
+            grid.rows.retain(|row| row.contains(&last));
+            grid
+        }
         Section::Bands => fits(&study.bands, |fit| fit.era == Era::Now && fit.measure == Measure::Energy),
         Section::Hardware => hardware(study, |class| class == "server" || class.starts_with("2010")),
         other => table(other, study, facts),
@@ -150,10 +162,10 @@ fn cells_of_growth<'a>(points: usize, growth: &Result<Growth, GrowthError>) -> V
     let mut cells = vec![count(points)];
     match growth {
         Ok(growth) => cells.extend([
-            Cell::Plain(growth.yearly.value),
-            Cell::Plain(growth.yearly.low),
-            Cell::Plain(growth.yearly.high),
-            Cell::Plain(growth.doubling()),
+            Cell::Decimals(growth.yearly.value, 2),
+            Cell::Decimals(growth.yearly.low, 2),
+            Cell::Decimals(growth.yearly.high, 2),
+            Cell::Decimals(growth.doubling(), 1),
             Cell::Share(growth.line.r_squared),
         ]),
         Err(_) => cells.extend([Cell::Unknown, Cell::Unknown, Cell::Unknown, Cell::Unknown, Cell::Unknown]),
@@ -205,9 +217,9 @@ fn scaling<'a>(study: &Study) -> Grid<'a> {
             Cell::text(scaling.domain.name()),
             Cell::text(scaling.architecture.name()),
             count(line.points),
-            Cell::Plain(line.slope),
-            Cell::Plain(low),
-            Cell::Plain(high),
+            Cell::Decimals(line.slope, 2),
+            Cell::Decimals(low, 2),
+            Cell::Decimals(high, 2),
             Cell::Share(line.r_squared),
         ])
     });
@@ -227,8 +239,8 @@ fn accuracy<'a>(study: &Study) -> Grid<'a> {
         let line = worth.line.ok()?;
         let (from, to) = worth.period;
         let mut cells =
-            vec![Cell::text(format!("{from} to {to}")), count(line.points), Cell::Plain(line.slope)];
-        cells.extend([-2.0, -1.0, 0.0].map(|joules| Cell::Plain(line.at(joules))));
+            vec![Cell::text(format!("{from} to {to}")), count(line.points), Cell::Decimals(line.slope, 1)];
+        cells.extend([-2.0, -1.0, 0.0].map(|joules| Cell::Decimals(line.at(joules), 1)));
         Some(cells)
     });
     Grid { columns, rows: rows.collect(), foot: vec![] }
@@ -269,7 +281,7 @@ fn hardware<'a>(study: &Study, keep: fn(&str) -> bool) -> Grid<'a> {
     let rows = kept.map(|Efficient { precision, class, points, growth }| {
         let mut cells = vec![Cell::text(precision), Cell::text(class)];
         cells.extend(cells_of_growth(points.len(), &growth));
-        cells.push(known(growth.ok().map(|growth| growth.at(2025.0)), Cell::Plain));
+        cells.push(known(growth.ok().map(|growth| growth.at(2025.0)), |rate| Cell::Decimals(rate, 0)));
         cells
     });
     Grid { columns, rows: rows.collect(), foot: vec![] }
@@ -314,9 +326,9 @@ fn attainment<'a>(study: &'a Study) -> Grid<'a> {
         vec![
             Cell::text(attainment.key()),
             Cell::text(attainment.base_gpu.as_str()),
-            Cell::Plain(attainment.factor),
-            Cell::Plain(least),
-            Cell::Plain(most),
+            Cell::Decimals(attainment.factor, 2),
+            Cell::Decimals(least, 2),
+            Cell::Decimals(most, 2),
             count(attainment.networks),
             Cell::text(if attainment.given { "given" } else { "median of NVIDIA's tables" }),
         ]
@@ -354,7 +366,7 @@ fn settled<'a>(study: &Study<'a>) -> Grid<'a> {
                 Cell::text(pair.later.name.as_str()),
                 Cell::text(pair.later.date.to_string()),
                 Cell::Quantity(pair.later.flops, "FLOP"),
-                Cell::Plain(pair.flops()),
+                Cell::Decimals(pair.flops(), 2),
             ]);
         }
     }
@@ -366,7 +378,7 @@ fn settled<'a>(study: &Study<'a>) -> Grid<'a> {
         if let Some(cell) = cells.get_mut(LATER) {
             *cell = Cell::text(format!("{} of {} less", settling.cheaper, settling.scores));
         }
-        cells.push(Cell::Plain(median));
+        cells.push(Cell::Decimals(median, 2));
         Some(cells)
     });
     let foot = foot.collect();
@@ -389,7 +401,9 @@ fn formula<'a>(study: &Study) -> Grid<'a> {
                 vec![Cell::text(beside.domain.name()), Cell::text(beside.selection.name()), Cell::text(by)];
             cells.extend(cells_of_growth(growth.as_ref().map_or(0, |growth| growth.line.points), growth));
             cells.extend(match ratio {
-                Some(Interval { value, low, high }) => [value, low, high].map(Cell::Plain),
+                Some(Interval { value, low, high }) => {
+                    [value, low, high].map(|ratio| Cell::Decimals(ratio, 2))
+                }
                 None => [Cell::Nothing, Cell::Nothing, Cell::Nothing],
             });
             rows.push(cells);
@@ -400,11 +414,12 @@ fn formula<'a>(study: &Study) -> Grid<'a> {
 
 fn forecast<'a>(study: &'a Study) -> Grid<'a> {
     let columns = vec![
-        name("of", "of"),
+        word("of", "of"),
         number("year", "year"),
         number("value", "value"),
         number("low", "p10"),
         number("high", "p90"),
+        number("within_factor", "p90 over it"),
         number("tested", "tested on"),
         number("median_factor", "off by ×"),
         number("p90_factor", "p90 ×"),
@@ -413,7 +428,7 @@ fn forecast<'a>(study: &'a Study) -> Grid<'a> {
     ];
     let mut rows = vec![];
     for forecast in &study.forecasts {
-        for (place, (year, expected)) in forecast.years.iter().enumerate() {
+        for (year, expected) in &forecast.years {
             let amount = |value| Cell::Quantity(value, forecast.unit);
             let mut cells = vec![
                 Cell::text(forecast.name.as_str()),
@@ -421,14 +436,15 @@ fn forecast<'a>(study: &'a Study) -> Grid<'a> {
                 amount(expected.value),
                 amount(expected.low),
                 amount(expected.high),
+                Cell::Decimals(expected.high / expected.value, 1),
             ];
-            // The test is of the line, not of a year: it stands beside its first.
-            cells.extend(match forecast.test.as_ref().filter(|_| place == 0) {
+            // Of the line, not of the year.
+            cells.extend(match &forecast.test {
                 Some(test) => [
                     count(test.scored),
-                    Cell::Plain(test.median),
-                    Cell::Plain(test.p90),
-                    Cell::Plain(test.bias),
+                    Cell::Decimals(test.median, 1),
+                    Cell::Decimals(test.p90, 1),
+                    Cell::Decimals(test.bias, 2),
                     Cell::Share(test.covered),
                 ],
                 None => [Cell::Nothing, Cell::Nothing, Cell::Nothing, Cell::Nothing, Cell::Nothing],
@@ -464,6 +480,7 @@ pub fn grid_of_findings<'a>(findings: &[Finding]) -> Grid<'a> {
         let figure = |value: f64| match finding.unit {
             "year" => Cell::text(format!("{value:.1}")),
             "FLOP" | "J" | "W" => Cell::Quantity(value, finding.unit),
+            "×" | "years" => Cell::Decimals(value, 2),
             _ => Cell::Plain(value),
         };
         let some = |value: Option<f64>| value.map_or(Cell::Nothing, figure);
@@ -480,7 +497,11 @@ pub fn grid_of_findings<'a>(findings: &[Finding]) -> Grid<'a> {
             some(spread.map(|ours| ours.low)),
             some(spread.map(|ours| ours.high)),
             // A year has no ratio.
-            if finding.unit == "year" { Cell::Nothing } else { known(finding.ratio(), Cell::Plain) },
+            if finding.unit == "year" {
+                Cell::Nothing
+            } else {
+                known(finding.ratio(), |ratio| Cell::Decimals(ratio, 2))
+            },
             some(finding.now.map(|now| now.value)),
         ]
     };
@@ -530,7 +551,7 @@ pub fn models<'a>(study: &Study<'a>, models: impl IntoIterator<Item = &'a Model>
             Cell::Quantity(model.flops, "FLOP"),
             Cell::text(model.flops_of.name()),
             known(counted, |flops| Cell::Quantity(flops, "FLOP")),
-            known(counted.map(|counted| model.flops / counted), Cell::Plain),
+            known(counted.map(|counted| model.flops / counted), |ratio| Cell::Decimals(ratio, 3)),
             model.size.map_or(Cell::Nothing, |size| Cell::Number(i64::from(size))),
             known(model.score, Cell::Plain),
             Cell::text(of),
@@ -565,9 +586,9 @@ fn gpus(facts: &Facts) -> Grid<'_> {
             Cell::text(gpu.precision.as_str()),
             Cell::text(gpu.class.as_str()),
             Cell::Number(i64::from(gpu.chips)),
-            Cell::Plain(gpu.tflops),
-            Cell::Plain(gpu.watts),
-            Cell::Plain(gpu.gflops_per_watt()),
+            Cell::Decimals(gpu.tflops, 2),
+            Cell::Decimals(gpu.watts, 0),
+            Cell::Decimals(gpu.gflops_per_watt(), 1),
             Cell::text(gpu.date.as_str()),
             Cell::text(if gpu.recovered.is_empty() { "not recovered" } else { gpu.recovered.as_str() }),
             Cell::text(gpu.in_line.as_str()),
@@ -593,13 +614,13 @@ fn counters<'a>(study: &Study<'a>) -> Grid<'a> {
     let rows = study.models.iter().filter_map(|model| {
         let counted = model.counted.as_ref()?;
         let macs = counted.macs as f64;
-        let over = |count: u64, per: f64| Cell::Plain(count as f64 / per / macs);
+        let over = |count: u64, per: f64| Cell::Decimals(count as f64 / per / macs, 3);
         Some(vec![
             Cell::text(model.name.as_str()),
             Cell::text(counted.graph.as_str()),
             Cell::Quantity(model.flops / 2.0, ""),
             Cell::Count(counted.macs),
-            Cell::Plain(model.flops / 2.0 / macs),
+            Cell::Decimals(model.flops / 2.0 / macs, 3),
             over(counted.fvcore, 1.0),
             // Two a multiply-accumulate.
             over(counted.torch, 2.0),
@@ -636,7 +657,7 @@ fn speedups(facts: &Facts) -> Grid<'_> {
             Cell::Plain(row.per_second),
             Cell::text(row.base_gpu.as_str()),
             Cell::Plain(row.base_per_second),
-            Cell::Plain(row.ratio()),
+            Cell::Decimals(row.ratio(), 2),
             Cell::text(row.machine.as_str()),
         ]
     });
