@@ -263,11 +263,14 @@ fn what_cannot_be_studied_is_said() {
     let mut undated = scores::score("a.onnx", 1000, 1.0, 70.0, false);
     undated.annotations.date = None;
     folder.write("undated.jsonl", (serde_json::to_string(&undated).unwrap() + "\n").as_bytes());
+    let dated = scores::score("a.onnx", 1000, 1.0, 70.0, false);
+    folder.write("dated.jsonl", (serde_json::to_string(&dated).unwrap() + "\n").as_bytes());
     folder.write("table.csv", b"path,flops\na.onnx,1\n");
     folder.write("file", b"");
     refused(&["trends", "--scores", "undated.jsonl"], "there is no model with a date");
     refused(&["trends", "--scores", "table.csv"], "table.csv, line 1");
     refused(&["trends", "--scores", "none.jsonl"], "cannot read none.jsonl");
+    refused(&["trends", "--scores", "dated.jsonl", "--table", "findings"], "the paper's findings");
     refused(&["trends", "--reproduce", "1706.03762", "-o", "x"], "\"1706.03762\" cannot be reproduced");
     refused(&["trends", "--reproduce", "2109.05472"], "a folder is needed");
     refused(&["trends", "--reproduce", "2109.05472", "-o", "file"], "cannot make the folder file");

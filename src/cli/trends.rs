@@ -131,6 +131,11 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     if let Some(file) = &options.html {
         pictures::write(file, html::trends(&study, facts)?.as_bytes())?;
     }
+    if own.is_some() && options.tables.contains(&Table::Findings) {
+        return Err(Refusal::usage("the paper's findings are held against its own time, not against a zoo")
+            .hint("leave --scores out for them")
+            .into());
+    }
     let people = global.format() == Format::Table;
     let chosen: Vec<Section> = match options.tables.as_slice() {
         [] if people => USUAL.map(Section::from).to_vec(),
@@ -333,7 +338,7 @@ fn model(score: &Score) -> Result<Model, Missing> {
         in_paper: false,
         source: score.path.clone(),
         counted: None,
-        estimates: Estimates { of_its_time: estimate.clone(), one_for_all: estimate },
+        estimates: Estimates { of_its_time: None, one_for_all: estimate },
     })
 }
 

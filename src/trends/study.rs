@@ -168,7 +168,7 @@ pub struct Beside {
     pub of_its_time: Result<Growth, GrowthError>,
     /// Growth by our model on one device: of the models alone.
     pub one_for_all: Result<Growth, GrowthError>,
-    /// Joules of our model over those of the simple formula: median, p10 to p90.
+    /// Joules of our model, on a device of its time where that is known, over those of the simple formula: median, p10 to p90.
     pub ratio: Option<Interval<f64>>,
 }
 
@@ -369,7 +369,7 @@ impl<'f> Study<'f> {
                 }
             }
         }
-        self.with_models(fits)
+        Self::with_values(fits)
     }
 
     fn all_bands(&self) -> Vec<Fit> {
@@ -381,12 +381,12 @@ impl<'f> Study<'f> {
                 }
             }
         }
-        self.with_models(fits)
+        Self::with_values(fits)
     }
 
-    /// Fits of which there are models: a zoo of the user's has none of the paper's, and perhaps of one domain alone.
-    fn with_models(&self, mut fits: Vec<Fit>) -> Vec<Fit> {
-        fits.retain(|fit| !self.models(fit.era, fit.domain).is_empty());
+    /// Fits that there are values for: a zoo of the user's has none of the paper's time, and perhaps of one domain alone.
+    fn with_values(mut fits: Vec<Fit>) -> Vec<Fit> {
+        fits.retain(|fit| !fit.values.is_empty());
         fits
     }
 
@@ -444,7 +444,11 @@ impl<'f> Study<'f> {
     fn all_beside(&self) -> Vec<Beside> {
         let mut all = vec![];
         for domain in Domain::ALL {
-            let both = |model: &&Model| model.estimates.of_its_time.is_some();
+            let kernels = |model: &Model| {
+                let its_time = self.value(Era::Now, Measure::OfItsTime, model);
+                its_time.or_else(|| self.value(Era::Now, Measure::OneForAll, model))
+            };
+            let both = |model: &&Model| kernels(model).is_some();
             let models: Vec<&Model> = self.models(Era::Now, domain).into_iter().filter(both).collect();
             if models.is_empty() {
                 continue;
@@ -453,7 +457,7 @@ impl<'f> Study<'f> {
                 .iter()
                 .filter_map(|model| {
                     let simple = self.value(Era::Now, Measure::Energy, model)?;
-                    Some(self.value(Era::Now, Measure::OfItsTime, model)? / simple)
+                    Some(kernels(model)? / simple)
                 })
                 .collect();
             let share = |share| quantile(&ratios, share);

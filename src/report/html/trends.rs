@@ -13,6 +13,8 @@ const TEMPLATE: &str = include_str!("trends.html");
 
 /// Rows of a table beside a figure.
 const BESIDE: usize = 500;
+/// Rows of a table of its own.
+const ROWS: usize = 2000;
 /// Tables of the page, in order.
 const TABLES: [Section; 11] = [
     Section::Growth,
@@ -33,6 +35,7 @@ struct TableView {
     id: &'static str,
     title: &'static str,
     table: Written,
+    note: String,
 }
 
 /// The page.
@@ -42,10 +45,21 @@ struct TableView {
 pub fn trends(study: &Study, facts: &Facts) -> Result<String, PageError> {
     let drawn =
         |which| figures(which, study, facts).into_iter().map(|panel| drawn(&panel)).collect::<Vec<_>>();
-    let view = |section: Section| TableView {
-        id: section.name(),
-        title: section.title(),
-        table: Table::of(table(section, study, facts), &[]).written(usize::MAX),
+    let view = |section: Section| {
+        let grid = table(section, study, facts);
+        let note = match grid.rows.len().saturating_sub(ROWS) {
+            0 => String::new(),
+            rows => format!(
+                "{rows} more rows: ergometer trends --table {} --format csv has them.",
+                section.name()
+            ),
+        };
+        TableView {
+            id: section.name(),
+            title: section.title(),
+            table: Table::of(grid, &[]).written(ROWS),
+            note,
+        }
     };
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
@@ -59,6 +73,7 @@ pub fn trends(study: &Study, facts: &Facts) -> Result<String, PageError> {
         now => Serde(drawn(Figure::Now)),
         tables => Serde(TABLES.map(view)),
         models => study.models.len(),
+        own => !study.models.iter().any(|model| model.in_paper),
     })?)
 }
 

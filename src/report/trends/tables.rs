@@ -391,12 +391,15 @@ fn formula<'a>(study: &Study) -> Grid<'a> {
     columns.extend([number("ratio", "× simple"), number("ratio_low", "p10"), number("ratio_high", "p90")]);
     let mut rows = vec![];
     for beside in &study.beside {
+        let none =
+            |growth: &Result<Growth, GrowthError>| matches!(growth, Err(GrowthError::TooFew { found: 0 }));
+        let one_alone = beside.ratio.filter(|_| none(&beside.of_its_time));
         let lines = [
             ("the simple formula", &beside.simple, None),
             ("kernels, GPU of its time", &beside.of_its_time, beside.ratio),
-            ("kernels, one GPU for all", &beside.one_for_all, None),
+            ("kernels, one GPU for all", &beside.one_for_all, one_alone),
         ];
-        for (by, growth, ratio) in lines {
+        for (by, growth, ratio) in lines.into_iter().filter(|(_, growth, _)| !none(growth)) {
             let mut cells =
                 vec![Cell::text(beside.domain.name()), Cell::text(beside.selection.name()), Cell::text(by)];
             cells.extend(cells_of_growth(growth.as_ref().map_or(0, |growth| growth.line.points), growth));
