@@ -208,3 +208,38 @@ fn every_view_of_a_zoo_opens_and_answers() {
     assert_eq!(browser.value("document.getElementById('detail').open"), true);
     quiet(&browser);
 }
+
+#[test]
+fn every_view_of_the_trends_opens_by_day_and_by_night() {
+    let folder = Folder::new("browser_trends");
+    let Some(mut browser) = browser(&folder.path("profile")) else { return };
+    opened(&mut browser, &folder, &["trends"]);
+    let views = browser.value(
+        "[...document.querySelectorAll('nav a')].map((link) => {
+            const view = document.querySelector(link.hash);
+            return [link.hash, Boolean(view) && view.getBoundingClientRect().height > 100]; })",
+    );
+    assert!(views.as_array().unwrap().len() > 12, "{views}");
+    assert!(views.as_array().unwrap().iter().all(|view| view[1] == true), "{views}");
+    let charts = browser.value(
+        "[...document.querySelectorAll('figure')].map((figure) => {
+            const legend = [...figure.querySelectorAll('svg text')].map((text) => text.getBoundingClientRect());
+            const overlap = legend.some((a, at) => legend.slice(at + 1).some((b) =>
+                a.left < b.right - 2 && b.left < a.right - 2 && a.top < b.bottom - 4 && b.top < a.bottom - 4));
+            return [figure.id, figure.querySelectorAll('svg title').length > 0,
+                figure.querySelectorAll('tbody tr').length > 0, overlap]; })",
+    );
+    assert_eq!(charts.as_array().unwrap().len(), 28, "{charts}");
+    for chart in charts.as_array().unwrap() {
+        // Marks say what they are, rows stand beside them, and no text lies on another.
+        assert!(chart[1] == true && chart[2] == true && chart[3] == false, "{chart}");
+    }
+    // The page itself never scrolls sideways, however narrow: tables and charts do.
+    browser.size(390, 800);
+    assert_eq!(browser.value("document.documentElement.scrollWidth <= innerWidth"), true);
+    let ink = "getComputedStyle(document.querySelector('figure svg text')).fill";
+    let day = browser.value(ink);
+    browser.dark(true);
+    assert_ne!(browser.value(ink), day);
+    quiet(&browser);
+}
