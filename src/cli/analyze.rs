@@ -351,7 +351,11 @@ impl Writer<'_> {
             Export::Netron => json::write(&netron::of(subject), json::Layout::Indented, out)?,
             Export::CycloneDx => json::write(&cyclonedx::of(subject), json::Layout::Indented, out)?,
             Export::Spdx => {
-                let document = spdx::of(subject, &created(), &identity(subject));
+                let document = spdx::of(
+                    subject,
+                    &super::clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+                    &identity(subject),
+                );
                 json::write(&document, json::Layout::Indented, out)?;
             }
             Export::ModelCard => out.write_all(model_card::of(subject).as_bytes())?,
@@ -428,13 +432,6 @@ impl Writer<'_> {
         self.out.finish()?;
         self.pictures.finish()
     }
-}
-
-/// The time of a document: now, or what `SOURCE_DATE_EPOCH` says, so that the same input gives the same document.
-fn created() -> String {
-    let given = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
-    let given = given.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    given.unwrap_or_else(jiff::Timestamp::now).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// What tells the documents of two models apart: a hash of the path and the counts.

@@ -4,6 +4,7 @@ mod analyze;
 mod annotate;
 mod bench;
 mod check;
+mod clock;
 mod devices;
 mod diff;
 mod error;

@@ -14,7 +14,7 @@ use super::estimates::Estimates;
 use super::output::{self, Output};
 use super::place::Place;
 use super::shapes::{self, Shapes};
-use super::{Format, Global, Status, pictures};
+use super::{Format, Global, Status, clock, pictures};
 use crate::factors::{Embodied, Scope};
 use crate::onnx;
 use crate::predict::{Interval, Paper, predict};
@@ -292,21 +292,13 @@ fn without_unknown(grid: &mut Grid) {
     let known: Vec<bool> = (0..grid.columns.len())
         .map(|place| grid.rows.iter().any(|row| row.get(place).is_some_and(|cell| *cell != Cell::Unknown)))
         .collect();
-    let kept = |place: usize| known.get(place).copied().unwrap_or(true);
-    let mut place = 0..;
-    grid.columns.retain(|_| place.next().is_none_or(kept));
-    for row in &mut grid.rows {
-        let mut place = 0..;
-        row.retain(|_| place.next().is_none_or(kept));
-    }
+    let mut known = known.into_iter();
+    grid.retain_columns(|_| known.next().unwrap_or(true));
 }
 
-/// The year that it is, or that of `SOURCE_DATE_EPOCH`, so that the same words give the same projection.
+/// The year that it is.
 fn this_year() -> u16 {
-    let given = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
-    let given = given.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    let year = given.unwrap_or_else(jiff::Timestamp::now).strftime("%Y").to_string();
-    year.parse().unwrap_or_default()
+    clock::now().strftime("%Y").to_string().parse().unwrap_or_default()
 }
 
 /// `0.3`, or `0.3,0.2,0.5`: a value, its low and its high end.

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::error::{self, Refusal};
 use super::output::{self, Output};
@@ -13,13 +14,14 @@ use super::report;
 use super::{Format, Global, Status};
 use crate::predict::paper::Domain;
 use crate::report::grid::Grid;
-use crate::report::trends::{Figure, Panel, Section, figures, headline, table, tables};
+use crate::report::trends::{Figure, Panel, Section, facts, figures, headline, table};
 use crate::report::{csv, html, table as text_table};
 use crate::trends::{Architecture, Estimate, Estimates, FlopsOf, Model, Request, Study, builtin};
 use crate::zoo::{Outcome, Score};
 
 /// Tables that a terminal shows where none is asked for.
-const USUAL: [Table; 5] = [Table::Growth, Table::Hardware, Table::Bands, Table::Formula, Table::Accuracy];
+const USUAL: [Section; 5] =
+    [Section::Growth, Section::Hardware, Section::Bands, Section::Formula, Section::Accuracy];
 /// The paper that can be reproduced, by its arXiv id.
 const PAPER: &str = "2109.05472";
 
@@ -32,8 +34,8 @@ const PAPER: &str = "2109.05472";
 )]
 pub struct Options {
     /// Which tables: without it those that say most, or growth where the format has one table
-    #[arg(long = "table", value_name = "A,B", value_delimiter = ',')]
-    tables: Vec<Table>,
+    #[arg(long = "table", value_name = "A,B", value_delimiter = ',', value_parser = sections())]
+    tables: Vec<Section>,
     /// Study the models of a scored zoo that have a date, as `score -o` writes them to .jsonl and .json, in place of ours
     #[arg(long, value_name = "SCORES")]
     scores: Option<PathBuf>,
@@ -52,63 +54,6 @@ pub struct Options {
     /// Write one page with all figures and tables
     #[arg(long, value_name = "FILE", help_heading = "Pictures")]
     html: Option<PathBuf>,
-}
-
-/// A table.
-#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-enum Table {
-    /// How FLOPs, parameters and joules of models grow
-    Growth,
-    /// The same at equal accuracy
-    Bands,
-    /// FLOPs as a power of parameters
-    Scaling,
-    /// Accuracy that energy buys, by years
-    Accuracy,
-    /// How FLOPS per watt grow, by precision and class
-    Hardware,
-    /// The devices that the lines of hardware go through
-    Devices,
-    /// What networks attain of FP32 peaks
-    Attainment,
-    /// The first of a score, and the cheapest as good a while later
-    Settled,
-    /// The simple formula beside the model of kernels
-    Formula,
-    /// What comes next, and how such lines did before
-    Forecast,
-    /// The paper's figures beside ours
-    Findings,
-    /// The models, each with its source
-    Models,
-    /// The GPUs of the paper's time
-    Gpus,
-    /// What counters of FLOPs make of the same graphs
-    Counters,
-    /// Throughput in narrower formats
-    Speedups,
-}
-
-impl From<Table> for Section {
-    fn from(table: Table) -> Self {
-        match table {
-            Table::Growth => Self::Growth,
-            Table::Bands => Self::Bands,
-            Table::Scaling => Self::Scaling,
-            Table::Accuracy => Self::Accuracy,
-            Table::Hardware => Self::Hardware,
-            Table::Devices => Self::Devices,
-            Table::Attainment => Self::Attainment,
-            Table::Settled => Self::Settled,
-            Table::Formula => Self::Formula,
-            Table::Forecast => Self::Forecast,
-            Table::Findings => Self::Findings,
-            Table::Models => Self::Models,
-            Table::Gpus => Self::Gpus,
-            Table::Counters => Self::Counters,
-            Table::Speedups => Self::Speedups,
-        }
-    }
 }
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
@@ -131,21 +76,21 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     if let Some(file) = &options.html {
         pictures::write(file, html::trends(&study, facts)?.as_bytes())?;
     }
-    if own.is_some() && options.tables.contains(&Table::Findings) {
+    if own.is_some() && options.tables.contains(&Section::Findings) {
         return Err(Refusal::usage("the paper's findings are held against its own time, not against a zoo")
             .hint("leave --scores out for them")
             .into());
     }
     let people = global.format() == Format::Table;
     let chosen: Vec<Section> = match options.tables.as_slice() {
-        [] if people => USUAL.map(Section::from).to_vec(),
+        [] if people => USUAL.to_vec(),
         [] => vec![Section::Growth],
         named if !people && named.len() > 1 => {
             return Err(Refusal::usage("this format has room for one table")
                 .hint("name one with --table, or take --reproduce 2109.05472 -o FOLDER for all as CSV")
                 .into());
         }
-        named => named.iter().copied().map(Section::from).collect(),
+        named => named.to_vec(),
     };
     let mut out = Output::open(global)?;
     for (place, section) in chosen.iter().enumerate() {
@@ -202,14 +147,7 @@ fn narrow(section: Section, mut grid: Grid) -> Grid {
         Section::Settled => &["date", "later_date"],
         _ => &[],
     };
-    let kept: Vec<bool> = grid.columns.iter().map(|column| !hidden.contains(&column.key)).collect();
-    let mut place = 0..;
-    let mut next = || place.next().and_then(|place: usize| kept.get(place)).copied().unwrap_or(true);
-    grid.columns.retain(|_| next());
-    for row in grid.rows.iter_mut().chain(&mut grid.foot) {
-        let mut kept = kept.iter();
-        row.retain(|_| kept.next().copied().unwrap_or(true));
-    }
+    grid.retain_columns(|column| !hidden.contains(&column.key));
     grid
 }
 
@@ -242,8 +180,8 @@ fn reproduce(paper: &str, study: &Study, global: &Global) -> anyhow::Result<Stat
     let of_paper = |domain| study.models.iter().filter(move |model| model.in_paper && model.domain == domain);
     for (name, grid) in [
         ("findings", table(Section::Findings, study, facts)),
-        ("table-vision-models", tables::models(study, of_paper(Domain::Cv))),
-        ("table-language-models", tables::models(study, of_paper(Domain::Nlp))),
+        ("table-vision-models", facts::models(study, of_paper(Domain::Cv))),
+        ("table-language-models", facts::models(study, of_paper(Domain::Nlp))),
         ("table-gpus", table(Section::Gpus, study, facts)),
         ("table-mixed-precision", table(Section::Speedups, study, facts)),
         ("table-counters", table(Section::Counters, study, facts)),
@@ -339,6 +277,14 @@ fn model(score: &Score) -> Result<Model, Missing> {
         source: score.path.clone(),
         counted: None,
         estimates: Estimates { of_its_time: None, one_for_all: estimate },
+    })
+}
+
+fn sections() -> impl TypedValueParser<Value = Section> {
+    let values = Section::ALL.map(|section| PossibleValue::new(section.name()).help(section.title()));
+    PossibleValuesParser::new(values).try_map(|name| {
+        let section = Section::ALL.into_iter().find(|section| section.name() == name);
+        section.ok_or_else(|| format!("no table is called \"{name}\""))
     })
 }
 

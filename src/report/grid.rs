@@ -169,6 +169,19 @@ pub struct Grid<'a> {
     pub foot: Vec<Vec<Cell<'a>>>,
 }
 
+impl Grid<'_> {
+    /// Keeps the columns that are asked for, each asked about once and in order, with their cells.
+    pub fn retain_columns(&mut self, keep: impl FnMut(&Column) -> bool) {
+        let kept: Vec<bool> = self.columns.iter().map(keep).collect();
+        fn sift<T>(of: &mut Vec<T>, kept: &[bool]) {
+            let mut kept = kept.iter();
+            of.retain(|_| kept.next().copied().unwrap_or(true));
+        }
+        sift(&mut self.columns, &kept);
+        self.rows.iter_mut().chain(&mut self.foot).for_each(|row| sift(row, &kept));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +206,20 @@ mod tests {
         ] {
             assert_eq!((cell.shown().as_ref(), cell.raw().as_ref()), (shown, raw));
         }
+    }
+
+    #[test]
+    fn a_column_goes_with_its_cells() {
+        let column = |key| Column::new(key, key, Fit::Number);
+        let cells = |of: &[i64]| of.iter().map(|n| Cell::Number(*n)).collect::<Vec<_>>();
+        let mut grid = Grid {
+            columns: vec![column("a"), column("b"), column("c")],
+            rows: vec![cells(&[1, 2, 3])],
+            foot: vec![cells(&[4, 5, 6])],
+        };
+        grid.retain_columns(|column| column.key != "b");
+        assert_eq!(grid.columns, [column("a"), column("c")]);
+        assert_eq!((&grid.rows[0], &grid.foot[0]), (&cells(&[1, 3]), &cells(&[4, 6])));
     }
 
     #[test]

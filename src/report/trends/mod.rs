@@ -1,5 +1,6 @@
 //! The trends: tables, figures, the reproduction of a paper, and the story they tell.
 
+pub mod facts;
 pub mod figures;
 pub mod story;
 pub mod tables;

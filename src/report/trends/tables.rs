@@ -1,11 +1,12 @@
 //! The tables of a study.
 
+use super::facts;
 use crate::predict::Interval;
 use crate::report::grid::{Cell, Column, Fit as Width, Grid};
 use crate::stats::Regression;
 use crate::trends::efficiency::Efficiency;
 use crate::trends::findings::{Finding, Said, findings};
-use crate::trends::{Era, Facts, Fit, Growth, GrowthError, Measure, Model, Study};
+use crate::trends::{Era, Facts, Fit, Growth, GrowthError, Measure, Study};
 
 /// A table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,25 @@ pub enum Section {
 }
 
 impl Section {
+    /// All of them.
+    pub const ALL: [Self; 15] = [
+        Self::Growth,
+        Self::Bands,
+        Self::Scaling,
+        Self::Accuracy,
+        Self::Hardware,
+        Self::Devices,
+        Self::Attainment,
+        Self::Settled,
+        Self::Formula,
+        Self::Forecast,
+        Self::Findings,
+        Self::Models,
+        Self::Gpus,
+        Self::Counters,
+        Self::Speedups,
+    ];
+
     /// The name in files.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -90,7 +110,7 @@ impl Section {
 
 /// The rows of a table that say most.
 #[must_use]
-pub fn headline<'a>(section: Section, study: &'a Study, facts: &'a Facts) -> Grid<'a> {
+pub fn headline<'a>(section: Section, study: &'a Study, shipped: &'a Facts) -> Grid<'a> {
     let fits = |of: &'a [Fit], keep: fn(&Fit) -> bool| growth(of.iter().filter(move |fit| keep(fit)));
     match section {
         Section::Growth => fits(&study.fits, |fit| matches!(fit.measure, Measure::Flops | Measure::Energy)),
@@ -108,13 +128,13 @@ pub fn headline<'a>(section: Section, study: &'a Study, facts: &'a Facts) -> Gri
         }
         Section::Bands => fits(&study.bands, |fit| fit.era == Era::Now && fit.measure == Measure::Energy),
         Section::Hardware => hardware(study, |class| class == "server" || class.starts_with("2010")),
-        other => table(other, study, facts),
+        other => table(other, study, shipped),
     }
 }
 
 /// A table of a study, with all its rows.
 #[must_use]
-pub fn table<'a>(section: Section, study: &'a Study, facts: &'a Facts) -> Grid<'a> {
+pub fn table<'a>(section: Section, study: &'a Study, shipped: &'a Facts) -> Grid<'a> {
     match section {
         Section::Growth => growth(study.fits.iter()),
         Section::Bands => growth(study.bands.iter()),
@@ -126,23 +146,23 @@ pub fn table<'a>(section: Section, study: &'a Study, facts: &'a Facts) -> Grid<'
         Section::Settled => settled(study),
         Section::Formula => formula(study),
         Section::Forecast => forecast(study),
-        Section::Findings => grid_of_findings(&findings(study, facts)),
-        Section::Models => models(study, study.models),
-        Section::Gpus => gpus(facts),
-        Section::Counters => counters(study),
-        Section::Speedups => speedups(facts),
+        Section::Findings => grid_of_findings(&findings(study, shipped)),
+        Section::Models => facts::models(study, study.models),
+        Section::Gpus => facts::gpus(shipped),
+        Section::Counters => facts::counters(study),
+        Section::Speedups => facts::speedups(shipped),
     }
 }
 
-fn word<'a>(key: &'a str, title: &'a str) -> Column<'a> {
+pub(super) fn word<'a>(key: &'a str, title: &'a str) -> Column<'a> {
     Column::new(key, title, Width::Word)
 }
 
-fn name<'a>(key: &'a str, title: &'a str) -> Column<'a> {
+pub(super) fn name<'a>(key: &'a str, title: &'a str) -> Column<'a> {
     Column::new(key, title, Width::Name)
 }
 
-fn number<'a>(key: &'a str, title: &'a str) -> Column<'a> {
+pub(super) fn number<'a>(key: &'a str, title: &'a str) -> Column<'a> {
     Column::new(key, title, Width::Number)
 }
 
@@ -173,11 +193,11 @@ fn cells_of_growth<'a>(points: usize, growth: &Result<Growth, GrowthError>) -> V
     cells
 }
 
-fn count<'a>(n: usize) -> Cell<'a> {
+pub(super) fn count<'a>(n: usize) -> Cell<'a> {
     Cell::Number(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
-fn known<'a>(value: Option<f64>, cell: fn(f64) -> Cell<'a>) -> Cell<'a> {
+pub(super) fn known<'a>(value: Option<f64>, cell: fn(f64) -> Cell<'a>) -> Cell<'a> {
     value.filter(|value| value.is_finite()).map_or(Cell::Nothing, cell)
 }
 
@@ -509,160 +529,4 @@ pub fn grid_of_findings<'a>(findings: &[Finding]) -> Grid<'a> {
         ]
     };
     Grid { columns, rows: findings.iter().map(row).collect(), foot: vec![] }
-}
-
-/// Models with what their joules are on the line of today.
-#[must_use]
-pub fn models<'a>(study: &Study<'a>, models: impl IntoIterator<Item = &'a Model>) -> Grid<'a> {
-    let columns = vec![
-        word("domain", "of"),
-        name("name", "name"),
-        word("architecture", "architecture"),
-        word("date", "date"),
-        word("dated_by", "dated by"),
-        number("params", "parameters"),
-        number("flops", "FLOPs"),
-        word("flops_of", "basis"),
-        number("counted_flops", "counted"),
-        number("ratio", "published over counted"),
-        number("size", "side or tokens"),
-        number("score", "score"),
-        word("score_of", "score of"),
-        word("extra_data", "extra data"),
-        number("joules", "joules"),
-        number("joules_of_its_time", "kernels, its time"),
-        number("joules_one_gpu", "kernels, one GPU"),
-        word("in_paper", "paper"),
-        name("source", "source"),
-    ];
-    let row = |model: &'a Model| {
-        let joules =
-            |measure| known(study.value(Era::Now, measure, model), |joules| Cell::Quantity(joules, "J"));
-        let counted = model.counted.as_ref().map(|counted| 2.0 * counted.macs as f64);
-        let of = match (model.score, model.score_of_dev) {
-            (None, _) => "",
-            (_, true) => "dev",
-            (_, false) => "test",
-        };
-        vec![
-            Cell::text(model.domain.name()),
-            Cell::text(model.name.as_str()),
-            Cell::text(model.architecture.name()),
-            Cell::text(model.date.to_string()),
-            Cell::text(model.dated_by.as_str()),
-            known(model.params, |params| Cell::Quantity(params, "")),
-            Cell::Quantity(model.flops, "FLOP"),
-            Cell::text(model.flops_of.name()),
-            known(counted, |flops| Cell::Quantity(flops, "FLOP")),
-            known(counted.map(|counted| model.flops / counted), |ratio| Cell::Decimals(ratio, 3)),
-            model.size.map_or(Cell::Nothing, |size| Cell::Number(i64::from(size))),
-            known(model.score, Cell::Plain),
-            Cell::text(of),
-            Cell::Flag(model.extra_data),
-            joules(Measure::Energy),
-            joules(Measure::OfItsTime),
-            joules(Measure::OneForAll),
-            Cell::Flag(model.in_paper),
-            Cell::text(model.source.as_str()),
-        ]
-    };
-    Grid { columns, rows: models.into_iter().map(row).collect(), foot: vec![] }
-}
-
-fn gpus(facts: &Facts) -> Grid<'_> {
-    let columns = vec![
-        name("name", "name"),
-        word("precision", "in"),
-        word("class", "class"),
-        number("chips", "chips"),
-        number("tflops", "TFLOP/s"),
-        number("watts", "W"),
-        number("gflops_per_watt", "GFLOP/J"),
-        word("date", "launch"),
-        word("recovered", "paper's row"),
-        word("in_line", "in the line"),
-        word("source", "source"),
-    ];
-    let rows = facts.gpus.iter().map(|gpu| {
-        vec![
-            Cell::text(gpu.name.as_str()),
-            Cell::text(gpu.precision.as_str()),
-            Cell::text(gpu.class.as_str()),
-            Cell::Number(i64::from(gpu.chips)),
-            Cell::Decimals(gpu.tflops, 2),
-            Cell::Decimals(gpu.watts, 0),
-            Cell::Decimals(gpu.gflops_per_watt(), 1),
-            Cell::text(gpu.date.as_str()),
-            Cell::text(if gpu.recovered.is_empty() { "not recovered" } else { gpu.recovered.as_str() }),
-            Cell::text(gpu.in_line.as_str()),
-            Cell::text(gpu.source.as_str()),
-        ]
-    });
-    Grid { columns, rows: rows.collect(), foot: vec![] }
-}
-
-fn counters<'a>(study: &Study<'a>) -> Grid<'a> {
-    let columns = vec![
-        name("name", "name"),
-        name("graph", "graph"),
-        number("published_macs", "published"),
-        number("macs", "ours"),
-        number("published", "published ÷ ours"),
-        number("fvcore", "fvcore"),
-        number("torch", "torch"),
-        number("onnx-tool", "onnx-tool"),
-        number("tract", "tract"),
-        number("ptflops", "ptflops"),
-    ];
-    let rows = study.models.iter().filter_map(|model| {
-        let counted = model.counted.as_ref()?;
-        let macs = counted.macs as f64;
-        let over = |count: u64, per: f64| Cell::Decimals(count as f64 / per / macs, 3);
-        Some(vec![
-            Cell::text(model.name.as_str()),
-            Cell::text(counted.graph.as_str()),
-            Cell::Quantity(model.flops / 2.0, ""),
-            Cell::Count(counted.macs),
-            Cell::Decimals(model.flops / 2.0 / macs, 3),
-            over(counted.fvcore, 1.0),
-            // Two a multiply-accumulate.
-            over(counted.torch, 2.0),
-            over(counted.onnx_tool, 1.0),
-            over(counted.tract, 1.0),
-            over(counted.ptflops, 1.0),
-        ])
-    });
-    Grid { columns, rows: rows.collect(), foot: vec![] }
-}
-
-fn speedups(facts: &Facts) -> Grid<'_> {
-    let columns = vec![
-        word("domain", "of"),
-        word("gpu", "GPU"),
-        word("precision", "in"),
-        name("network", "network"),
-        number("batch", "batch"),
-        number("tokens", "tokens"),
-        number("per_second", "a second"),
-        word("base_gpu", "FP32 of"),
-        number("base_per_second", "a second"),
-        number("ratio", "ratio"),
-        name("machine", "machine"),
-    ];
-    let rows = facts.speedups.iter().map(|row| {
-        vec![
-            Cell::text(row.domain.name()),
-            Cell::text(row.gpu.as_str()),
-            Cell::text(row.precision.as_str()),
-            Cell::text(row.network.as_str()),
-            Cell::Number(i64::from(row.batch)),
-            row.tokens.map_or(Cell::Nothing, |tokens| Cell::Number(i64::from(tokens))),
-            Cell::Plain(row.per_second),
-            Cell::text(row.base_gpu.as_str()),
-            Cell::Plain(row.base_per_second),
-            Cell::Decimals(row.ratio(), 2),
-            Cell::text(row.machine.as_str()),
-        ]
-    });
-    Grid { columns, rows: rows.collect(), foot: vec![] }
 }
