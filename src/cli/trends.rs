@@ -36,7 +36,8 @@ pub struct Options {
     /// Which tables: without it those that say most, or growth where the format has one table
     #[arg(long = "table", value_name = "A,B", value_delimiter = ',', value_parser = sections())]
     tables: Vec<Section>,
-    /// Study the models of a scored zoo that have a date, as `score -o` writes them to .jsonl and .json, in place of ours
+    /// Study the models of a scored zoo that have a date, as `score -o` writes them to .jsonl and .json, in place of ours: text
+    /// by their task, all others as vision; joules by kernels are those of the first device
     #[arg(long, value_name = "SCORES")]
     scores: Option<PathBuf>,
     /// What networks attain on a GPU, as a multiple of an FP32 peak, in place of the table's: `cv-v100-mixed=2.5`

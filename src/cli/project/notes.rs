@@ -16,18 +16,19 @@ pub fn of(assumptions: &Assumptions, origin: &str, projections: &[Projection]) -
         Use::PerDay(inferences) => format!("{} a day", plain(*inferences)),
     };
     let pue = site.pue.as_ref().map_or_else(
-        || "without the facility around".to_owned(),
-        |pue| format!("with a PUE of {} ({})", plain(pue.value), visible(&pue.source)),
+        || "energy of the machines, without the facility around".to_owned(),
+        |pue| format!("energy with a PUE of {} ({})", plain(pue.value), visible(&pue.source)),
     );
     let mut notes = vec![
         format!("{} an inference{ends}, {origin}", energy.value),
         format!("{} users with {often} each, use times {} a year", plain(*users), plain(*growth)),
         format!(
-            "efficiency times {} a year ({} to {}, p10 to p90), {pue}",
+            "efficiency times {} a year ({} to {}, p10 to p90)",
             plain(gain.value),
             plain(gain.low),
             plain(gain.high)
         ),
+        pue,
     ];
     if let Some(intensity) = &site.intensity {
         let decline = assumptions.grid_decline;

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::table::{Table, Written};
 use super::{Figure as Drawn, MACROS, PageError, STYLE};
+use crate::predict::paper::Domain;
 use crate::report::trends::{Figure, Panel, Section, figures, table};
-use crate::trends::{Facts, Study};
+use crate::trends::{Era, Facts, Study};
 
 const TEMPLATE: &str = include_str!("trends.html");
 
@@ -73,6 +74,8 @@ pub fn trends(study: &Study, facts: &Facts) -> Result<String, PageError> {
         now => Serde(drawn(Figure::Now)),
         tables => Serde(TABLES.map(view)),
         models => study.models.len(),
+        vision_then => study.models(Era::Paper, Domain::Cv).len(),
+        language_then => study.models(Era::Paper, Domain::Nlp).len(),
         own => !study.models.iter().any(|model| model.in_paper),
     })?)
 }
