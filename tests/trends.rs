@@ -309,6 +309,16 @@ fn pictures_and_page_are_written() {
         figures(Figure::Now, &study(), builtin()).len()
     );
     assert!(folder.read("page.html").contains("<h2>The same questions today</h2>"));
+    let text = folder.stdout(&["trends", "--table", "accuracy", "--plot"]);
+    assert!(
+        text.contains("Joules of vision models over the years") && text.contains("Joules of language models")
+    );
+    let output = folder.run(&["trends", "--png", "pictures"]);
+    if cfg!(feature = "png") {
+        assert!(fs::read(folder.path("pictures/now-vision-joules.png")).unwrap().starts_with(b"\x89PNG"));
+    } else {
+        assert_eq!(output.status.code(), Some(2));
+    }
 }
 
 #[test]

@@ -22,6 +22,8 @@ use crate::zoo::{Outcome, Score};
 /// Tables that a terminal shows where none is asked for.
 const USUAL: [Section; 5] =
     [Section::Growth, Section::Hardware, Section::Bands, Section::Formula, Section::Accuracy];
+/// What a terminal draws.
+const PLOTTED: [&str; 2] = ["now-vision-joules", "now-language-joules"];
 /// The paper that can be reproduced, by its arXiv id.
 const PAPER: &str = "2109.05472";
 
@@ -47,17 +49,26 @@ pub struct Options {
     #[arg(long, value_name = "PERCENT", default_value = "80", value_parser = confidence)]
     confidence: f64,
     /// Write every figure and table of this paper (2109.05472), as SVG and CSV, and a page of all into the folder of -o
-    #[arg(long, value_name = "ARXIV", conflicts_with_all = ["scores", "tables", "svg", "html"])]
+    #[arg(long, value_name = "ARXIV", conflicts_with_all = ["scores", "tables", "svg", "png", "plot", "html"])]
     reproduce: Option<String>,
     /// Write the figures of today into a folder, as SVG
     #[arg(long, value_name = "FOLDER", help_heading = "Pictures")]
     svg: Option<PathBuf>,
+    /// Draw joules of models over the years below the tables
+    #[arg(long, help_heading = "Pictures")]
+    plot: bool,
+    /// Write the figures of today into a folder, as PNG; needs a build with the feature `png`
+    #[arg(long, value_name = "FOLDER", help_heading = "Pictures")]
+    png: Option<PathBuf>,
     /// Write one page with all figures and tables
     #[arg(long, value_name = "FILE", help_heading = "Pictures")]
     html: Option<PathBuf>,
 }
 
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
+    if options.png.is_some() {
+        pictures::refuse_png()?;
+    }
     let facts = builtin();
     let own = options.scores.as_deref().map(|path| scored(path, global)).transpose()?;
     let models = own.as_deref().unwrap_or(&facts.models);
@@ -69,10 +80,15 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     if let Some(paper) = &options.reproduce {
         return reproduce(paper, &study, global);
     }
+    let draws = options.svg.is_some() || options.png.is_some() || options.plot;
+    let drawn = if draws { figures(Figure::Now, &study, facts) } else { vec![] };
+    let charts: Vec<_> = drawn.into_iter().map(|panel| panel.chart).collect();
     if let Some(folder) = &options.svg {
-        let charts: Vec<_> =
-            figures(Figure::Now, &study, facts).into_iter().map(|panel| panel.chart).collect();
         pictures::write_all(folder, "svg", &charts, |chart| Ok(chart.svg().into_bytes()))?;
+    }
+    #[cfg(feature = "png")]
+    if let Some(folder) = &options.png {
+        pictures::write_all(folder, "png", &charts, |chart| chart.png())?;
     }
     if let Some(file) = &options.html {
         pictures::write(file, html::trends(&study, facts)?.as_bytes())?;
@@ -111,6 +127,12 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
         let grid = narrow(*section, grid);
         let width = out.width.saturating_sub(2);
         out.write_all(text_table::render(&grid, width, 2, &out.style).as_bytes())?;
+    }
+    if options.plot {
+        let coloured = !out.style.strong.is_plain();
+        for chart in charts.iter().filter(|chart| PLOTTED.contains(&chart.name)) {
+            write!(out, "\n{}", chart.text(out.width, coloured))?;
+        }
     }
     if people && !global.quiet {
         for fit in study.fits.iter().filter(|fit| own.is_some() && fit.growth.is_err()) {

@@ -354,10 +354,12 @@ fn draw(canvas: &Canvas, of: &Plane, x: (f64, f64), y: (f64, f64)) -> Drawing {
         .with_y_tick_step(up.step(y))
         .with_y_tick_format(up.format())
         .with_x_label(of.x.label.clone())
-        .with_y_label(of.y.label.clone())
         .with_legend_entries(entries)
         .with_legend_box(false)
         .with_legend_position(LegendPosition::OutsideBottomColumns);
+    // Down the side of a terminal a label would run into the ticks; the title says what it is.
+    let layout =
+        if canvas.medium == Medium::Terminal { layout } else { layout.with_y_label(of.y.label.clone()) };
     Drawing { plots, layout, describe: super::rows(said) }
 }
 

@@ -19,6 +19,8 @@ const COLOURED: [(f64, f64, &str); 5] = [
     (80.0, 85.0, "80 to 85 %"),
     (85.0, 101.0, "85 % or more"),
 ];
+/// Lengths of inputs that have a colour, in tokens.
+const TOKENS: [u32; 4] = [128, 512, 1024, 2048];
 /// Models that came out by then are of the paper's time.
 const PAPER_ENDS: f64 = 2021.6;
 
@@ -328,12 +330,13 @@ fn language_over_time(study: &Study, era: Era, name: &'static str, measure: Meas
         Measure::FlopsPerToken => "FLOPs a token",
         _ => "FLOPs",
     };
-    let groups = [128, 512, 1024, 2048].into_iter().enumerate().map(|(series, tokens)| {
-        let of = models.iter().filter(|model| model.size == Some(tokens));
+    let sizes = TOKENS.map(Some).into_iter().chain([None]);
+    let groups = sizes.enumerate().map(|(series, tokens)| {
+        let of = models.iter().filter(|model| model.size.filter(|size| TOKENS.contains(size)) == tokens);
         let place =
             |model: &&&Model| Some(spot(model, model.date.years(), study.value(era, measure, model)?));
         Group {
-            name: format!("{tokens} tokens"),
+            name: tokens.map_or_else(|| "other lengths".to_owned(), |tokens| format!("{tokens} tokens")),
             series,
             hollow: false,
             mark: series,
