@@ -106,10 +106,7 @@ fn fits_are_those_of_scipy() {
     let worth = recorded("worth");
     assert_eq!(worth.len(), study.worth.len());
     for record in worth {
-        let found = study.worth.iter().find(|worth| {
-            record["from"].as_i64() == Some(worth.period.0.into())
-                && record["to"].as_i64() == Some(worth.period.1.into())
-        });
+        let found = study.worth.iter().find(|worth| record["period"] == worth.period);
         let line = found.unwrap().line.unwrap();
         near(line.slope, &record, "slope");
         near(line.at(-1.0), &record, "at_-1");
@@ -276,7 +273,12 @@ fn what_cannot_be_studied_is_said() {
     refused(&["trends", "--reproduce", "2109.05472", "-o", "file"], "cannot make the folder file");
     refused(&["trends", "--attainment", "cv-h100-mixed=2"], "is no attainment: cv-a100-mixed");
     refused(&["trends", "--table", "bands,growth", "--format", "csv"], "one table");
-    for words in [["--attainment", "cv-v100-mixed=0"], ["--attainment", "x"], ["--confidence", "100"]] {
+    for words in [
+        ["--attainment", "cv-v100-mixed=0"],
+        ["--attainment", "x"],
+        ["--confidence", "100"],
+        ["--confidence", "0.8"],
+    ] {
         let output = folder.run(&["trends", words[0], words[1]]);
         assert_eq!(output.status.code(), Some(2), "{words:?}");
     }
@@ -311,7 +313,8 @@ fn pictures_and_page_are_written() {
     assert!(folder.read("page.html").contains("<h2>The same questions today</h2>"));
     let text = folder.stdout(&["trends", "--table", "accuracy", "--plot"]);
     assert!(
-        text.contains("Joules of vision models over the years") && text.contains("Joules of language models")
+        text.contains("Joules of vision models over the years")
+            && text.contains("Joules a token of language models")
     );
     let output = folder.run(&["trends", "--png", "pictures"]);
     if cfg!(feature = "png") {
@@ -342,4 +345,56 @@ fn the_page_in_the_docs_says_what_the_study_says() {
     }
     let kept = fs::read_to_string(&path).unwrap();
     assert_eq!(kept, found, "docs/trends.md is stale: BLESS=1 cargo test --test trends writes it anew");
+}
+
+#[test]
+fn dates_and_joules_of_a_zoo_are_taken_as_they_are_meant() {
+    let folder = Folder::new("trends_zoo_rows");
+    let row = |path: &str, date: &str, batch: Option<u64>| {
+        let mut score = scores::score(path, 1000, 8.0, 70.0, false);
+        score.annotations.date = Some(date.to_owned());
+        if let (ergometer::zoo::Outcome::Counts(facts), Some(batch)) = (&mut score.outcome, batch) {
+            facts.bindings.insert("batch".to_owned(), batch);
+        }
+        serde_json::to_string(&score).unwrap() + "\n"
+    };
+    let dates = [("a", "0001"), ("b", "9999-12-31"), ("c", "May 2019"), ("d", "2020-02-30"), ("e", "2020")];
+    let rows: String = dates.iter().map(|(path, date)| row(path, date, Some(8))).collect();
+    folder.write("zoo.jsonl", rows.as_bytes());
+    let output = folder.run(&["trends", "--scores", "zoo.jsonl", "--table", "models", "--json"]);
+    let said = stderr(&output);
+    for why in [
+        "0001 is no date of 1950 to 2100",
+        "9999-12-31 is no date of 1950 to 2100",
+        "\"May 2019\" is no date: 2019, 2019-05 or 2019-05-28 is",
+        "\"2020-02-30\" is no date",
+    ] {
+        assert!(said.contains(why), "{why}: {said}");
+    }
+    let found: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found.len(), 1);
+    // 8 J of a run of 8.
+    assert_eq!(found[0]["joules_one_gpu"], 1.0);
+    for table in ["growth", "formula", "forecast", "accuracy", "settled", "scaling"] {
+        let text =
+            folder.stdout(&["trends", "--scores", "zoo.jsonl", "-q", "--table", table, "--format", "csv"]);
+        assert!(!text.contains("NaN") && !text.contains("inf"), "{table}: {text}");
+    }
+}
+
+#[test]
+fn values_that_do_not_grow_double_never() {
+    let folder = Folder::new("trends_level");
+    let rows: String = (2015..2022)
+        .map(|year| {
+            let mut score = scores::score(&format!("{year}.onnx"), 1000, 1.0, 70.0, false);
+            score.annotations.date = Some(year.to_string());
+            serde_json::to_string(&score).unwrap() + "\n"
+        })
+        .collect();
+    folder.write("level.jsonl", rows.as_bytes());
+    let found: Vec<Value> =
+        serde_json::from_str(&folder.stdout(&["trends", "--scores", "level.jsonl", "--json", "-q"])).unwrap();
+    let level = found.iter().find(|row| row["measure"] == "FLOPs" && row["models"] == "all").unwrap();
+    assert_eq!((level["yearly"].as_f64(), level["doubling_years"].as_f64()), (Some(1.0), None));
 }

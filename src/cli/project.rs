@@ -298,7 +298,9 @@ fn without_unknown(grid: &mut Grid) {
 
 /// The year that it is.
 fn this_year() -> u16 {
-    clock::now().strftime("%Y").to_string().parse().unwrap_or_default()
+    let year = clock::now().strftime("%Y").to_string().parse().unwrap_or_default();
+    // As --from: a clock that is not set is no reason to begin with the Romans.
+    u16::clamp(year, 1900, 3000)
 }
 
 /// `0.3`, or `0.3,0.2,0.5`: a value, its low and its high end.

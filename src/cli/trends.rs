@@ -1,5 +1,6 @@
 //! `ergometer trends`: what models take and hardware gives over the years.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,11 +13,15 @@ use super::output::{self, Output};
 use super::pictures;
 use super::report;
 use super::{Format, Global, Status};
+use crate::date::{Date, NoDate};
+use crate::predict::Interval;
 use crate::predict::paper::Domain;
+use crate::project;
 use crate::report::grid::Grid;
 use crate::report::trends::{Figure, Panel, Section, facts, figures, headline, table};
 use crate::report::{csv, html, table as text_table};
 use crate::trends::{Architecture, Estimate, Estimates, FlopsOf, Model, Request, Study, builtin};
+use crate::units::Joules;
 use crate::zoo::{Outcome, Score};
 
 /// Tables that a terminal shows where none is asked for.
@@ -30,8 +35,9 @@ const PAPER: &str = "2109.05472";
 /// Options of `trends`.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Growth is that of a straight line through logarithms, by least squares, with what resampled models or \
-    devices give from p10 to p90. \"paper\" is the models of arXiv 2109.05472's time on the line of its hardware, \"now\" all \
+    after_help = "Growth is that of a straight line through logarithms, by least squares, and low and high are what \
+    resampled models or devices give, p10 and p90 unless --confidence says otherwise; of powers and forecasts they are those of \
+    the line's own theory. \"paper\" is the models of arXiv 2109.05472's time on the line of its hardware, \"now\" all \
     that are known."
 )]
 pub struct Options {
@@ -39,7 +45,7 @@ pub struct Options {
     #[arg(long = "table", value_name = "A,B", value_delimiter = ',', value_parser = sections())]
     tables: Vec<Section>,
     /// Study the models of a scored zoo that have a date, as `score -o` writes them to .jsonl and .json, in place of ours: text
-    /// by their task, all others as vision; joules by kernels are those of the first device
+    /// by their task, all others as vision, with accuracies in percent; joules by kernels are those of the first device
     #[arg(long, value_name = "SCORES")]
     scores: Option<PathBuf>,
     /// What networks attain on a GPU, as a multiple of an FP32 peak, in place of the table's: `cv-v100-mixed=2.5`
@@ -69,6 +75,17 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     if options.png.is_some() {
         pictures::refuse_png()?;
     }
+    let people = global.format() == Format::Table;
+    if !people && options.tables.len() > 1 {
+        return Err(Refusal::usage("this format has room for one table")
+            .hint("name one with --table, or take --reproduce 2109.05472 -o FOLDER for all as CSV")
+            .into());
+    }
+    if options.scores.is_some() && options.tables.contains(&Section::Findings) {
+        return Err(Refusal::usage("the paper's findings are held against its own time, not against a zoo")
+            .hint("leave --scores out for them")
+            .into());
+    }
     let facts = builtin();
     let own = options.scores.as_deref().map(|path| scored(path, global)).transpose()?;
     let models = own.as_deref().unwrap_or(&facts.models);
@@ -93,20 +110,9 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     if let Some(file) = &options.html {
         pictures::write(file, html::trends(&study, facts)?.as_bytes())?;
     }
-    if own.is_some() && options.tables.contains(&Section::Findings) {
-        return Err(Refusal::usage("the paper's findings are held against its own time, not against a zoo")
-            .hint("leave --scores out for them")
-            .into());
-    }
-    let people = global.format() == Format::Table;
     let chosen: Vec<Section> = match options.tables.as_slice() {
         [] if people => USUAL.to_vec(),
         [] => vec![Section::Growth],
-        named if !people && named.len() > 1 => {
-            return Err(Refusal::usage("this format has room for one table")
-                .hint("name one with --table, or take --reproduce 2109.05472 -o FOLDER for all as CSV")
-                .into());
-        }
         named => named.to_vec(),
     };
     let mut out = Output::open(global)?;
@@ -176,7 +182,7 @@ fn narrow(section: Section, mut grid: Grid) -> Grid {
 
 /// Every figure and table of the paper, and a page of all.
 fn reproduce(paper: &str, study: &Study, global: &Global) -> anyhow::Result<Status> {
-    let id = paper.trim_start_matches("arXiv:").trim_start_matches("arxiv:");
+    let id = paper.rsplit(['/', ':']).next().unwrap_or(paper);
     if id != PAPER {
         return Err(Refusal::usage(format!("\"{paper}\" cannot be reproduced"))
             .hint(format!("--reproduce {PAPER} can: \"Compute and Energy Consumption Trends in Deep Learning Inference\""))
@@ -231,25 +237,21 @@ fn write_csv(folder: &Path, name: &str, grid: &Grid) -> anyhow::Result<()> {
 fn scored(path: &Path, global: &Global) -> anyhow::Result<Vec<Model>> {
     let mut scores = vec![];
     report::read(path, &mut scores)?;
-    let (mut models, mut undated, mut idle) = (vec![], 0_usize, 0_usize);
+    let (mut models, mut left_out) = (vec![], BTreeMap::<String, usize>::new());
     for score in &scores {
         match model(score) {
             Ok(model) => models.push(model),
-            Err(Missing::Date) => undated += 1,
-            Err(Missing::Work) => idle += 1,
+            Err(why) => *left_out.entry(why).or_default() += 1,
         }
     }
     let name = path.display();
     if !global.quiet {
-        for (left_out, why) in
-            [(undated, "have no date: a manifest gives one"), (idle, "failed or do no multiply-accumulates")]
-        {
-            if left_out > 0 {
-                error::warn(&format!(
-                    "{name}: {left_out} of {} models are left out, they {why}",
-                    scores.len()
-                ));
-            }
+        for (why, count) in &left_out {
+            error::warn(&format!("{name}: {count} of {} models are left out: {why}", scores.len()));
+        }
+        let accuracies = || models.iter().filter_map(|model: &Model| model.score);
+        if accuracies().next().is_some() && accuracies().all(|accuracy| accuracy <= 1.0) {
+            error::warn(&format!("{name}: accuracies of 1 at most: bands and whole scores are of percent"));
         }
     }
     if models.is_empty() {
@@ -260,28 +262,34 @@ fn scored(path: &Path, global: &Global) -> anyhow::Result<Vec<Model>> {
     Ok(models)
 }
 
-/// What a scored model lacks.
-enum Missing {
-    Date,
-    Work,
-}
+/// Words of a task that is one of text.
+const TEXT: [&str; 8] =
+    ["text", "language", "nlp", "token", "translation", "question", "summarization", "fill"];
+/// Years that a date is taken to be of.
+const CALENDAR: std::ops::RangeInclusive<i16> = 1950..=2100;
 
-fn model(score: &Score) -> Result<Model, Missing> {
-    let date = score.annotations.date.as_ref().and_then(|date| date.parse().ok()).ok_or(Missing::Date)?;
-    let Outcome::Counts(facts) = &score.outcome else { return Err(Missing::Work) };
+/// A scored model, or why it is none to study.
+fn model(score: &Score) -> Result<Model, String> {
+    let date = score.annotations.date.as_deref().ok_or("they have no date, which a manifest gives")?;
+    let date: Date = date.parse().map_err(|error: NoDate| error.to_string())?;
+    if !CALENDAR.contains(&date.year()) {
+        return Err(format!("{date} is no date of {} to {}", CALENDAR.start(), CALENDAR.end()));
+    }
+    let Outcome::Counts(facts) = &score.outcome else { return Err("they failed".to_owned()) };
     if facts.macs == 0 {
-        return Err(Missing::Work);
+        return Err("they do no multiply-accumulates".to_owned());
     }
     let task = score.annotations.task.as_deref().unwrap_or_default().to_lowercase();
-    let text = ["text", "language", "nlp", "token", "translation", "question"]
-        .iter()
-        .any(|word| task.contains(word));
+    let mut words = task.split(|c: char| !c.is_alphanumeric());
+    let text = words.any(|word| TEXT.contains(&word));
+    let batch = facts.bindings.get("batch").copied().unwrap_or(1);
     let estimate = score.estimates.first().and_then(|estimate| {
-        let energy = estimate.energy_j?;
-        let device = estimate.device.clone();
-        Some(Estimate { device, joules: energy.value, low: energy.low, high: energy.high })
+        let joules = estimate.energy_j?;
+        let run =
+            Interval { value: Joules(joules.value), low: Joules(joules.low), high: Joules(joules.high) };
+        let Interval { value, low, high } = project::of_run(run, batch);
+        Some(Estimate { device: estimate.device.clone(), joules: value.0, low: low.0, high: high.0 })
     });
-    let batch = facts.bindings.get("batch").copied().unwrap_or(1).max(1) as f64;
     Ok(Model {
         name: score.annotations.name.clone().unwrap_or_else(|| score.path.clone()),
         domain: if text { Domain::Nlp } else { Domain::Cv },
@@ -289,7 +297,7 @@ fn model(score: &Score) -> Result<Model, Missing> {
         dated_by: "the manifest".to_owned(),
         architecture: Architecture::Other,
         params: (facts.params > 0).then_some(facts.params as f64),
-        flops: 2.0 * facts.macs as f64 / batch,
+        flops: 2.0 * facts.macs as f64 / batch.max(1) as f64,
         flops_of: FlopsOf::Counted,
         size: None,
         score: score.annotations.accuracy,
@@ -323,7 +331,7 @@ fn attainment(text: &str) -> Result<(String, f64), String> {
 
 fn confidence(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
-        Ok(percent) if percent > 0.0 && percent < 100.0 => Ok(percent),
-        _ => Err(format!("\"{text}\" is no share between 0 and 100 percent")),
+        Ok(percent) if (1.0..100.0).contains(&percent) => Ok(percent),
+        _ => Err(format!("\"{text}\" is no share of 1 to 100 percent: 80 is 80 %")),
     }
 }

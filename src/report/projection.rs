@@ -22,8 +22,7 @@ pub fn chart(projections: &[Projection]) -> Option<Chart<'static>> {
             band: years.iter().map(|year| (low(year), high(year))).collect(),
         }
     });
-    let levels =
-        [("a human body, about 100 W", BODY), ("all that a person in the USA takes, about 10 kW", PERSON)];
+
     plane(Plane {
         name: "projection",
         title: "Mean power of the inferences of a user of the first year".to_owned(),
@@ -31,6 +30,14 @@ pub fn chart(projections: &[Projection]) -> Option<Chart<'static>> {
         y: Axis { label: "power a user, p10 to p90".to_owned(), scale: Scale::Logarithmic("W") },
         groups: vec![],
         strokes: strokes.collect(),
-        levels: levels.map(|(name, watts)| Level { name: name.to_owned(), y: watts.0 }).to_vec(),
+        levels: people(),
     })
+}
+
+/// What people take, as lines across a chart.
+#[must_use]
+pub fn people() -> Vec<Level> {
+    let all =
+        [("a human body, about 100 W", BODY), ("all that a person in the USA takes, about 10 kW", PERSON)];
+    all.map(|(name, watts)| Level { name: name.to_owned(), y: watts.0 }).to_vec()
 }

@@ -10,7 +10,7 @@ use crate::device::{ArithmeticUnit, Device, DeviceKind, Precision};
 use crate::predict::paper::Domain;
 use crate::stats::{Regression, median};
 
-/// The FP32 rate of the GPU that the A100 is related to.
+/// The precision of the peaks that gains are multiples of.
 const FP32: &str = "fp32";
 
 /// A GPU of the paper's time in one precision, as makers state it.
@@ -246,7 +246,7 @@ pub fn class(device: &Device) -> &'static str {
 /// What makers of the catalogue state of one precision: the rate over the power of the board. A rate below that of a wider
 /// format is left out: nobody computes at it.
 #[must_use]
-pub fn stated(devices: &[Device], precision: Precision) -> Vec<Efficiency> {
+pub fn stated<'d>(devices: impl IntoIterator<Item = &'d Device>, precision: Precision) -> Vec<Efficiency> {
     let one = |device: &Device| {
         let peak = device.peak(precision).filter(|peak| peak.precision == precision)?;
         let watts = device.board_power.as_ref()?.value.0;
@@ -262,7 +262,7 @@ pub fn stated(devices: &[Device], precision: Precision) -> Vec<Efficiency> {
             gflops_per_watt: peak.rate.value.0 / watts / 1e9,
         })
     };
-    devices.iter().filter_map(one).collect()
+    devices.into_iter().filter_map(one).collect()
 }
 
 /// The points of the paper carried on: after its last card, NVIDIA's server and desktop GPUs of the catalogue, at the share
@@ -277,8 +277,8 @@ pub fn carried_on(
     let mut points = adapted(domain, gpus, attainments);
     let last = points.iter().map(|point| point.years).fold(f64::NEG_INFINITY, f64::max);
     let Some(share) = share_of_tensor_peak(domain, gpus, attainments) else { return points };
-    let nvidia: Vec<Device> = devices.iter().filter(|device| device.vendor == "NVIDIA").cloned().collect();
-    let later = stated(&nvidia, Precision::Fp16).into_iter().filter(|point| {
+    let nvidia = devices.iter().filter(|device| device.vendor == "NVIDIA");
+    let later = stated(nvidia, Precision::Fp16).into_iter().filter(|point| {
         point.years > last
             && matches!(point.class.as_str(), "server" | "desktop")
             && point.precision.ends_with("matrix")

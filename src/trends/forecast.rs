@@ -37,7 +37,6 @@ pub fn back_test(values: &[Dated], seen: impl Fn(f64) -> Vec<Dated>, confidence:
     while cut < last {
         let before: Vec<Dated> = seen(cut).into_iter().filter(|dated| year(dated) <= cut).collect();
         let after = values.iter().filter(|dated| year(dated) > cut && year(dated) <= cut + f64::from(AHEAD));
-        // A line through two dates leaves nothing for its error.
         if let Ok(line) = line(&before) {
             let scored = ratios.len();
             for dated in after {

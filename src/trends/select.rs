@@ -1,6 +1,6 @@
 //! Which models a line goes through, and what of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::growth::{Dated, Growth, GrowthError};
 use super::table::Model;
@@ -21,6 +21,8 @@ pub enum Selection {
     Largest,
     /// The others: models of no more FLOPs than some model before them.
     Ordinary,
+    /// Models of an input of so many tokens.
+    Length(u32),
     /// Models of a score from here to below there.
     Band(f64, f64),
 }
@@ -35,6 +37,7 @@ impl Selection {
             Self::YearlyMeans => "yearly means".to_owned(),
             Self::Largest => "largest yet".to_owned(),
             Self::Ordinary => "the rest".to_owned(),
+            Self::Length(tokens) => format!("{tokens} tokens"),
             Self::Band(from, to) => format!("score {from} to {to}"),
         }
     }
@@ -45,6 +48,11 @@ impl Selection {
         let dated = |model: &Model| Some(Dated { years: model.date.years(), value: value(model)? });
         match self {
             Self::All => models.iter().filter_map(|model| dated(model)).collect(),
+            Self::Length(tokens) => models
+                .iter()
+                .filter(|model| model.size == Some(tokens))
+                .filter_map(|model| dated(model))
+                .collect(),
             Self::Band(from, to) => models
                 .iter()
                 .filter(|model| score(model).is_some_and(|score| from <= score && score < to))
@@ -53,9 +61,9 @@ impl Selection {
             Self::BestOfYear => best_of_year(models, score).into_iter().filter_map(dated).collect(),
             Self::Largest => largest(models).into_iter().filter_map(dated).collect(),
             Self::Ordinary => {
-                let largest = largest(models);
-                let ordinary =
-                    models.iter().filter(|model| !largest.iter().any(|large| std::ptr::eq(*large, **model)));
+                let largest: HashSet<*const Model> =
+                    largest(models).into_iter().map(std::ptr::from_ref).collect();
+                let ordinary = models.iter().filter(|model| !largest.contains(&std::ptr::from_ref(**model)));
                 ordinary.filter_map(|model| dated(model)).collect()
             }
             Self::YearlyMeans => {
@@ -149,6 +157,8 @@ mod tests {
         assert_eq!(values(Selection::YearlyMeans), [2.0, 1.5, 9.0]);
         assert_eq!(values(Selection::Largest), [1.0, 3.0, 9.0]);
         assert_eq!(values(Selection::Ordinary), [2.0, 1.0]);
+        assert_eq!(values(Selection::Length(224)).len(), 5);
+        assert!(values(Selection::Length(128)).is_empty());
         assert_eq!(values(Selection::Band(75.0, 80.0)), [3.0, 2.0, 1.0]);
         assert_eq!(models[0].domain, Domain::Cv);
     }

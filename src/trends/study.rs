@@ -15,8 +15,27 @@ use crate::stats::{Regression, RegressionError, quantile};
 
 /// Bands of top-1 accuracy, in percent.
 pub const BANDS: [(f64, f64); 5] = [(60.0, 70.0), (70.0, 75.0), (75.0, 80.0), (80.0, 85.0), (85.0, 90.0)];
-/// Years that accuracy is set against energy in: first and last.
-pub const PERIODS: [(i16, i16); 5] = [(2012, 2015), (2016, 2018), (2019, 2020), (2021, 2022), (2023, 2026)];
+/// What is followed of vision models, and over which of them.
+const VISION_MEASURES: [Measure; 3] = [Measure::Flops, Measure::Params, Measure::Energy];
+const VISION_SELECTIONS: [Selection; 3] = [Selection::All, Selection::BestOfYear, Selection::YearlyMeans];
+/// Of language models; at 128 tokens are encoders mostly, at 2048 decoders.
+const LANGUAGE_MEASURES: [Measure; 5] =
+    [Measure::Flops, Measure::FlopsPerToken, Measure::Params, Measure::Energy, Measure::EnergyPerToken];
+const LANGUAGE_SELECTIONS: [Selection; 5] = [
+    Selection::All,
+    Selection::Largest,
+    Selection::Ordinary,
+    Selection::Length(128),
+    Selection::Length(2048),
+];
+/// Years that accuracy is set against energy in: first, last, and what they are called.
+pub const PERIODS: [(i16, i16, &str); 5] = [
+    (i16::MIN, 2015, "to 2015"),
+    (2016, 2018, "2016 to 2018"),
+    (2019, 2020, "2019 to 2020"),
+    (2021, 2022, "2021 to 2022"),
+    (2023, i16::MAX, "since 2023"),
+];
 /// Within how many years a first model is compared with what settled.
 pub const SETTLING: [f64; 2] = [1.0, 2.0];
 /// Formats whose stated efficiency is followed.
@@ -24,6 +43,8 @@ const PRECISIONS: [Precision; 5] =
     [Precision::Fp32, Precision::Tf32, Precision::Fp16, Precision::Fp8, Precision::Int8];
 /// Classes of devices that it is followed for.
 pub const CLASSES: [&str; 5] = ["server", "desktop", "workstation", "laptop", "accelerator"];
+/// Years after which a line that ended is not carried on.
+const STALE: f64 = 3.0;
 /// The last year of forecasts.
 const HORIZON: i16 = 2030;
 
@@ -70,6 +91,8 @@ pub enum Measure {
     Params,
     /// Joules of one forward pass by the simple formula: FLOPs over the FLOPS per watt of the model's date.
     Energy,
+    /// The same over the tokens of the input.
+    EnergyPerToken,
     /// Joules of one input by our model, on a device of the model's time.
     OfItsTime,
     /// Joules of one input by our model, on one device for all.
@@ -85,6 +108,7 @@ impl Measure {
             Self::FlopsPerToken => "FLOPs a token",
             Self::Params => "parameters",
             Self::Energy => "joules",
+            Self::EnergyPerToken => "joules a token",
             Self::OfItsTime => "joules, our model",
             Self::OneForAll => "joules, our model on one device",
         }
@@ -96,7 +120,7 @@ impl Measure {
         match self {
             Self::Flops | Self::FlopsPerToken => "FLOP",
             Self::Params => "",
-            Self::Energy | Self::OfItsTime | Self::OneForAll => "J",
+            Self::Energy | Self::EnergyPerToken | Self::OfItsTime | Self::OneForAll => "J",
         }
     }
 }
@@ -136,8 +160,8 @@ pub struct Scaling {
 /// How accuracy goes with energy in some years: `top-1 = level + slope · log10(joules)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Worth {
-    /// First and last year.
-    pub period: (i16, i16),
+    /// Which years.
+    pub period: &'static str,
     /// The line, or why there is none.
     pub line: Result<Regression, RegressionError>,
 }
@@ -306,6 +330,12 @@ impl<'f> Study<'f> {
         Ok(study)
     }
 
+    /// Whether the models are the user's, not those that ship.
+    #[must_use]
+    pub fn is_of_own_models(&self) -> bool {
+        !self.models.iter().any(|model| model.in_paper)
+    }
+
     /// The models of a time and domain.
     #[must_use]
     pub fn models(&self, era: Era, domain: Domain) -> Vec<&'f Model> {
@@ -324,15 +354,39 @@ impl<'f> Study<'f> {
     pub fn value(&self, era: Era, measure: Measure, model: &Model) -> Option<f64> {
         match measure {
             Measure::Flops => Some(model.flops),
-            Measure::FlopsPerToken => model.size.map(|tokens| model.flops / f64::from(tokens)),
+            Measure::FlopsPerToken => {
+                let tokens = model.size.filter(|_| model.domain == Domain::Nlp)?;
+                Some(model.flops / f64::from(tokens))
+            }
             Measure::Params => model.params,
             Measure::Energy => {
                 let line = self.line(era, model.domain)?;
                 Some(model.flops / (line.growth.at(model.date.years()) * 1e9))
             }
+            Measure::EnergyPerToken => {
+                let joules = self.value(era, Measure::Energy, model)?;
+                let tokens = model.size.filter(|_| model.domain == Domain::Nlp)?;
+                Some(joules / f64::from(tokens))
+            }
             Measure::OfItsTime => model.estimates.of_its_time.as_ref().map(|estimate| estimate.joules),
             Measure::OneForAll => model.estimates.one_for_all.as_ref().map(|estimate| estimate.joules),
         }
+    }
+
+    /// Growth of today's models that came out from one date to another, in years.
+    ///
+    /// # Errors
+    /// [`GrowthError`].
+    pub fn growth_between(
+        &self,
+        domain: Domain,
+        measure: Measure,
+        years: std::ops::Range<f64>,
+    ) -> Result<Growth, GrowthError> {
+        let mut models = self.models(Era::Now, domain);
+        models.retain(|model| years.contains(&model.date.years()));
+        Selection::All
+            .growth(&models, Era::Now.score(), self.confidence, |model| self.value(Era::Now, measure, model))
     }
 
     /// A fit by what it is of.
@@ -353,19 +407,14 @@ impl<'f> Study<'f> {
     fn all_fits(&self) -> Vec<Fit> {
         let mut fits = vec![];
         for domain in Domain::ALL {
-            let [frontier, others] = match domain {
-                Domain::Cv => [Selection::BestOfYear, Selection::YearlyMeans],
-                Domain::Nlp => [Selection::Largest, Selection::Ordinary],
+            let (measures, selections): (&[Measure], &[Selection]) = match domain {
+                Domain::Cv => (&VISION_MEASURES, &VISION_SELECTIONS),
+                Domain::Nlp => (&LANGUAGE_MEASURES, &LANGUAGE_SELECTIONS),
             };
-            let mut measures = vec![Measure::Flops, Measure::Params, Measure::Energy];
-            if domain == Domain::Nlp {
-                measures.insert(1, Measure::FlopsPerToken);
-            }
             for era in Era::ALL {
-                for measure in &measures {
-                    for selection in [Selection::All, frontier, others] {
-                        fits.push(self.fit_of(era, domain, *measure, selection));
-                    }
+                for measure in measures {
+                    let of = |selection: &Selection| self.fit_of(era, domain, *measure, *selection);
+                    fits.extend(selections.iter().map(of));
                 }
             }
         }
@@ -386,7 +435,8 @@ impl<'f> Study<'f> {
 
     /// Fits that there are values for: a zoo of the user's has none of the paper's time, and perhaps of one domain alone.
     fn with_values(mut fits: Vec<Fit>) -> Vec<Fit> {
-        fits.retain(|fit| !fit.values.is_empty());
+        let of_length = |fit: &Fit| matches!(fit.selection, Selection::Length(_));
+        fits.retain(|fit| !fit.values.is_empty() && (fit.growth.is_ok() || !of_length(fit)));
         fits
     }
 
@@ -417,8 +467,8 @@ impl<'f> Study<'f> {
 
     fn all_worth(&self) -> Vec<Worth> {
         let models = self.models(Era::Now, Domain::Cv);
-        let one = |period: (i16, i16)| {
-            let of = models.iter().filter(|model| (period.0..=period.1).contains(&model.date.year()));
+        let one = |(from, to, period): (i16, i16, &'static str)| {
+            let of = models.iter().filter(|model| (from..=to).contains(&model.date.year()));
             let points: Vec<(f64, f64)> = of
                 .filter_map(|model| {
                     Some((self.value(Era::Now, Measure::Energy, model)?.log10(), Era::Now.score()(model)?))
@@ -453,17 +503,14 @@ impl<'f> Study<'f> {
             if models.is_empty() {
                 continue;
             }
-            let ratios: Vec<f64> = models
-                .iter()
-                .filter_map(|model| {
-                    let simple = self.value(Era::Now, Measure::Energy, model)?;
-                    Some(kernels(model)? / simple)
-                })
-                .collect();
-            let share = |share| quantile(&ratios, share);
-            let ratio = share(0.5).zip(share(0.1)).zip(share(0.9));
             let frontier = if domain == Domain::Cv { Selection::BestOfYear } else { Selection::Largest };
             for selection in [Selection::All, frontier] {
+                let ratios = selection.of(&models, Era::Now.score(), |model| {
+                    Some(kernels(model)? / self.value(Era::Now, Measure::Energy, model)?)
+                });
+                let ratios: Vec<f64> = ratios.iter().map(|dated| dated.value).collect();
+                let share = |share| quantile(&ratios, share);
+                let ratio = share(0.5).zip(share(0.1)).zip(share(0.9));
                 let growth = |measure| {
                     selection.growth(&models, Era::Now.score(), self.confidence, |model| {
                         self.value(Era::Now, measure, model)
@@ -494,7 +541,9 @@ impl<'f> Study<'f> {
         };
         let mut all = vec![];
         for fit in self.fits.iter().filter(|fit| fit.era == Era::Now && fit.measure != Measure::Params) {
-            if let Ok(growth) = &fit.growth {
+            // A record that nobody has broken for years says nothing of those to come.
+            let fresh = |growth: &&Growth| latest - growth.span[1] < STALE;
+            if let Some(growth) = fit.growth.as_ref().ok().filter(fresh) {
                 let name = format!("{} {}, {}", fit.domain.name(), fit.measure.name(), fit.selection.name());
                 let test = back_test(&fit.values, |cut| self.as_known(fit, cut), self.confidence);
                 all.push(ahead(name, fit.measure.unit(), growth, test));
@@ -513,13 +562,20 @@ impl<'f> Study<'f> {
 
     /// The values of a fit as they were to be known at the end of a year: joules by the line through the hardware of then.
     fn as_known(&self, fit: &Fit, cut: f64) -> Vec<Dated> {
-        let line = self.line(fit.era, fit.domain).filter(|_| fit.measure == Measure::Energy);
+        let joules = matches!(fit.measure, Measure::Energy | Measure::EnergyPerToken);
+        let line = self.line(fit.era, fit.domain).filter(|_| joules);
         let Some(line) = line else { return fit.values.clone() };
         let before: Vec<Efficiency> =
             line.points.iter().filter(|point| point.years < cut + 1.0).cloned().collect();
         match efficiency::line(&before) {
             Ok(then) => {
-                let of = |model: &Model| Some(model.flops / (10f64.powf(then.at(model.date.years())) * 1e9));
+                let of = |model: &Model| {
+                    let joules = model.flops / (10f64.powf(then.at(model.date.years())) * 1e9);
+                    match fit.measure {
+                        Measure::EnergyPerToken => Some(joules / f64::from(model.size?)),
+                        _ => Some(joules),
+                    }
+                };
                 fit.selection.of(&self.models(fit.era, fit.domain), fit.era.score(), of)
             }
             Err(_) => vec![],

@@ -46,7 +46,13 @@ CARDS = {"v100": "Tesla V100 SXM2", "t4": "Tesla T4", "a100": "A100 SXM4"}
 # Where lines are read: hardware, models, and log10 of parameters.
 HARDWARE_AT, MODELS_AT, PARAMETERS_AT = 2012, 2020, 9
 FORECAST = 2027.5
-PERIODS = ((2012, 2015), (2016, 2018), (2019, 2020), (2021, 2022), (2023, 2026))
+PERIODS = {
+    "to 2015": range(0, 2016),
+    "2016 to 2018": range(2016, 2019),
+    "2019 to 2020": range(2019, 2021),
+    "2021 to 2022": range(2021, 2023),
+    "since 2023": range(2023, 9999),
+}
 JOULES_AT = -1
 YEARS_SCORED = 3
 
@@ -231,6 +237,8 @@ def selected(selection, models, measure, era):
         chosen = best_of_year(models, era)
     elif selection == "largest yet":
         chosen = largest_yet(models)
+    elif selection.endswith(" tokens"):
+        chosen = [model for model in models if model.tokens == int(selection.split()[0])]
     elif selection == "the rest":
         largest = {model.name for model in largest_yet(models)}
         chosen = [model for model in models if model.name not in largest]
@@ -265,12 +273,15 @@ def measures(era, domain, listed):
     if domain == "nlp":
         found["FLOPs a token"] = lambda model: model.flops / model.tokens
     found["parameters"] = lambda model: model.parameters
-    found["joules"] = joules(domain, hardware(domain) if era == "paper" else of_today(domain, listed))
+    takes = joules(domain, hardware(domain) if era == "paper" else of_today(domain, listed))
+    found["joules"] = takes
+    if domain == "nlp":
+        found["joules a token"] = lambda model: takes(model) / model.tokens
     return found
 
 
 def selections(domain):
-    frontier = {"cv": ["best of each year", "yearly means"], "nlp": ["largest yet", "the rest"]}
+    frontier = {"cv": ["best of each year", "yearly means"], "nlp": ["largest yet", "the rest", "128 tokens", "2048 tokens"]}
     return ["all", *frontier[domain]]
 
 
@@ -323,11 +334,11 @@ def bands(models, listed):
 
 def worth(models, listed):
     takes = joules("cv", of_today("cv", listed))
-    for first, last in PERIODS:
-        of = [model for model in known(models, "now", "cv") if first <= model.year <= last]
+    for period, years_of in PERIODS.items():
+        of = [model for model in known(models, "now", "cv") if model.year in years_of]
         of = [model for model in of if model.score_in("now") is not None]
         points = [(np.log10(takes(model)), model.score) for model in of]
-        yield {"what": "worth", "from": first, "to": last, **figures(points, JOULES_AT)}
+        yield {"what": "worth", "period": period, **figures(points, JOULES_AT)}
 
 
 def scaling(models):

@@ -6,7 +6,7 @@ use kuva::TickFormat;
 use kuva::plot::legend::{LegendEntry, LegendPosition, LegendShape};
 use kuva::plot::scatter::MarkerShape;
 use kuva::plot::{LinePlot, ScatterPlot};
-use kuva::prelude::{Layout, Plot};
+use kuva::prelude::{Layout, Plot, ReferenceLine};
 
 use super::pareto::Room;
 use super::{Canvas, Chart, Drawing, Medium, axis, drawable};
@@ -260,12 +260,6 @@ fn draw(canvas: &Canvas, of: &Plane, x: (f64, f64), y: (f64, f64)) -> Drawing {
     let place = |x: f64, y: f64| Some((along.place(x)?, up.place(y)?));
     let (mut plots, mut entries) = (vec![], vec![]);
     let mut room = Room::new(x, y, NAMED);
-    for level in &of.levels {
-        let ends = [x.0, x.1].map(|end| (end, up.place(level.y).unwrap_or(y.0)));
-        let line = LinePlot::new().with_data(ends).with_color(ink.quiet).with_stroke_width(1.2).with_dotted();
-        plots.push(Plot::Line(line));
-        entries.push(entry(&level.name, ink.quiet, LegendShape::Line, Some("2 3")));
-    }
     let mut said = vec![];
     let heaviest =
         of.groups.iter().flat_map(|group| &group.points).filter_map(|mark| mark.weight).fold(0.0, f64::max);
@@ -357,6 +351,15 @@ fn draw(canvas: &Canvas, of: &Plane, x: (f64, f64), y: (f64, f64)) -> Drawing {
         .with_legend_entries(entries)
         .with_legend_box(false)
         .with_legend_position(LegendPosition::OutsideBottomColumns);
+    let layout = of.levels.iter().fold(layout, |layout, level| match up.place(level.y) {
+        Some(y) => layout.with_reference_line(
+            ReferenceLine::horizontal(y)
+                .with_color(ink.quiet)
+                .with_dasharray("2 3")
+                .with_label(level.name.clone()),
+        ),
+        None => layout,
+    });
     // Down the side of a terminal a label would run into the ticks; the title says what it is.
     let layout =
         if canvas.medium == Medium::Terminal { layout } else { layout.with_y_label(of.y.label.clone()) };

@@ -51,7 +51,7 @@ pub fn trends(study: &Study, facts: &Facts) -> Result<String, PageError> {
         let note = match grid.rows.len().saturating_sub(ROWS) {
             0 => String::new(),
             rows => format!(
-                "{rows} more rows: ergometer trends --table {} --format csv has them.",
+                "{rows} more rows are left out here: the same command with --table {} --format csv has them.",
                 section.name()
             ),
         };
@@ -85,9 +85,7 @@ fn drawn(panel: &Panel) -> Drawn {
     let left_out = panel.rows.rows.len().saturating_sub(BESIDE);
     let note = match (panel.note, left_out) {
         (note, 0) => note.to_owned(),
-        (note, rows) => format!("{note} {rows} rows of the table are left out here: the CSV file has them.")
-            .trim()
-            .to_owned(),
+        (note, rows) => format!("{note} {rows} rows of the table are left out here.").trim().to_owned(),
     };
     Drawn {
         id: chart.name.to_owned(),

@@ -1,6 +1,7 @@
 //! The facts that a study rests on, as tables.
 
 use super::tables::{known, name, number, word};
+use crate::predict::paper::Domain;
 use crate::report::grid::{Cell, Grid};
 use crate::trends::{Era, Facts, Measure, Model, Study};
 
@@ -32,10 +33,10 @@ pub fn models<'a>(study: &Study<'a>, models: impl IntoIterator<Item = &'a Model>
         let joules =
             |measure| known(study.value(Era::Now, measure, model), |joules| Cell::Quantity(joules, "J"));
         let counted = model.counted.as_ref().map(|counted| 2.0 * counted.macs as f64);
-        let of = match (model.score, model.score_of_dev) {
-            (None, _) => "",
-            (_, true) => "dev",
-            (_, false) => "test",
+        let of = match (model.domain, model.score, model.score_of_dev) {
+            (Domain::Nlp, Some(_), true) => "dev",
+            (Domain::Nlp, Some(_), false) if !study.is_of_own_models() => "test",
+            _ => "",
         };
         vec![
             Cell::text(model.domain.name()),

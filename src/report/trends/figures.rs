@@ -1,28 +1,28 @@
 //! The figures of a study: those of arXiv 2109.05472, on its models and hardware, and the same questions today.
 
 use crate::predict::paper::Domain;
-use crate::report::chart::{Axis, Chart, Group, Level, Plane, Scale, Spot, Stroke, plane};
+use crate::report::chart::{Axis, Chart, Group, Plane, Scale, Spot, Stroke, plane};
 use crate::report::grid::{Cell, Column, Fit, Grid};
+use crate::report::projection::people;
+use crate::report::text::percent;
 use crate::trends::efficiency::Efficiency;
+use crate::trends::select::Score;
 use crate::trends::{Architecture, Dated, Era, Facts, Growth, Measure, Model, PERIODS, Selection, Study};
 
 use Domain::{Cv, Nlp};
 
-/// What people take, in joules a second.
-const PEOPLE: [(&str, f64); 2] =
-    [("a human body, about 100 W", 100.0), ("all that a person in the USA takes, about 10 kW", 1e4)];
 /// Bands of top-1 accuracy that have a colour, in percent.
 const COLOURED: [(f64, f64, &str); 5] = [
-    (0.0, 70.0, "below 70 %"),
+    (f64::NEG_INFINITY, 70.0, "below 70 %"),
     (70.0, 75.0, "70 to 75 %"),
     (75.0, 80.0, "75 to 80 %"),
     (80.0, 85.0, "80 to 85 %"),
-    (85.0, 101.0, "85 % or more"),
+    (85.0, f64::INFINITY, "85 % or more"),
 ];
 /// Lengths of inputs that have a colour, in tokens.
 const TOKENS: [u32; 4] = [128, 512, 1024, 2048];
 /// Models that came out by then are of the paper's time.
-const PAPER_ENDS: f64 = 2021.6;
+pub(super) const PAPER_ENDS: f64 = 2021.6;
 
 /// A figure: a chart, and what is drawn in it as rows.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ pub fn figures(which: Figure, study: &Study, facts: &Facts) -> Vec<Panel> {
         Figure::Paper => vec![
             ("F1", accuracy_over_time(study), "The area of a circle goes by FLOPs."),
             ("F2", vision_over_time(study, Era::Paper, "f02-vision-flops", Measure::Flops), EXTRA),
-            ("F3", accuracy_over(study, Era::Paper, "f03-accuracy-flops", Measure::Flops), ""),
+            ("F3", accuracy_over(study, Era::Paper, "f03-accuracy-flops", Measure::Flops), EXTRA),
             ("F4", flops_over_params(study, Era::Paper, "f04-params-flops"), ""),
             (
                 "F5",
@@ -66,9 +66,9 @@ pub fn figures(which: Figure, study: &Study, facts: &Facts) -> Vec<Panel> {
             ("F8b", adapted_hardware(study, Era::Paper, Nlp, "f08b-efficiency-language"), ADAPTED),
             ("F9", vision_over_time(study, Era::Paper, "f09-vision-joules", Measure::Energy), EXTRA),
             ("F10", language_over_time(study, Era::Paper, "f10-language-joules", Measure::Energy), ""),
-            ("F11", accuracy_over(study, Era::Paper, "f11-accuracy-joules", Measure::Energy), ""),
+            ("F11", accuracy_over(study, Era::Paper, "f11-accuracy-joules", Measure::Energy), EXTRA),
             ("F12", glue_over(study, "f12-glue-joules", Measure::Energy), GLUE),
-            ("F13", beside_people(study, Era::Paper, Cv, "f13-vision-people"), PEOPLE_NOTE),
+            ("F13", beside_people(study, Era::Paper, Cv, "f13-vision-people"), PEOPLE_EXTRA),
             ("F14", beside_people(study, Era::Paper, Nlp, "f14-language-people"), PEOPLE_NOTE),
         ],
         Figure::Now => vec![
@@ -76,22 +76,29 @@ pub fn figures(which: Figure, study: &Study, facts: &Facts) -> Vec<Panel> {
             (
                 "N2",
                 language_over_time(study, Era::Now, "now-language-flops", Measure::FlopsPerToken),
-                PER_TOKEN,
+                LENGTHS,
             ),
             ("N3", flops_over_params(study, Era::Now, "now-params-flops"), ""),
             ("N4", hardware_now(study), ""),
             ("N5", adapted_hardware(study, Era::Now, Cv, "now-efficiency-vision"), CARRIED),
             ("N6", vision_over_time(study, Era::Now, "now-vision-joules", Measure::Energy), EXTRA),
-            ("N7", language_over_time(study, Era::Now, "now-language-joules", Measure::Energy), ""),
-            ("N8", accuracy_over(study, Era::Now, "now-accuracy-joules", Measure::Energy), ""),
+            (
+                "N7",
+                language_over_time(study, Era::Now, "now-language-joules", Measure::EnergyPerToken),
+                LENGTHS,
+            ),
+            ("N8", accuracy_over(study, Era::Now, "now-accuracy-joules", Measure::Energy), EXTRA),
             ("N9", formulas(study), FORMULAS),
-            ("N10", beside_people(study, Era::Now, Cv, "now-vision-people"), PEOPLE_NOTE),
+            ("N10", beside_people(study, Era::Now, Cv, "now-vision-people"), PEOPLE_EXTRA),
             ("N11", beside_people(study, Era::Now, Nlp, "now-language-people"), PEOPLE_NOTE),
             ("N12", ahead(study, Cv, "now-vision-forecast"), AHEAD),
             ("N13", ahead(study, Nlp, "now-language-forecast"), AHEAD),
         ],
     };
+    // What notes say of the models that ship is not said of the user's.
+    let own = study.is_of_own_models();
     let panel = |(number, of, note): (&'static str, Plane, &'static str)| {
+        let note = if own && [EXTRA, FORMULAS, PEOPLE_EXTRA].contains(&note) { "" } else { note };
         let rows = rows(&of);
         Some(Panel { number, chart: plane(of)?, rows, note })
     };
@@ -100,12 +107,13 @@ pub fn figures(which: Figure, study: &Study, facts: &Facts) -> Vec<Panel> {
 
 const EXTRA: &str = "Outlines are models that saw more than ImageNet-1k.";
 const GLUE: &str = "Models to the middle of 2021 with a score of a test set. Averages of GLUE differ in whether they count WNLI, by a point or so.";
-const ADAPTED: &str = "FP32 peaks of cards, and what networks attain on V100, T4 and A100. The factors are medians of NVIDIA's tables: the paper's own were not recovered.";
+const ADAPTED: &str = "FP32 peaks of cards, and for V100, T4 and A100 the FP32 peak times how much faster networks run in mixed precision or TF32. The factors are medians of NVIDIA's tables: the paper's own were not recovered.";
 const CARRIED: &str = "From 2021 on: NVIDIA's server and desktop cards at the share of the peak of their tensor cores that networks attained on V100, T4 and A100.";
-const PER_TOKEN: &str = "FLOPs of one forward pass over the tokens of its input.";
-const PEOPLE_NOTE: &str = "One inference a second for each person: joules are watts. Outlines are vision models that saw more than ImageNet-1k.";
+const LENGTHS: &str = "One forward pass over the tokens of its input. The line of all goes from encoders, at 128 tokens, to decoders, at 2048: within either it is another.";
+const PEOPLE_NOTE: &str = "One inference a second for each person: joules are watts.";
+const PEOPLE_EXTRA: &str = "One inference a second for each person: joules are watts. Outlines are models that saw more than ImageNet-1k.";
 const FORMULAS: &str = "The models of which there is an estimate; of ours joules of one image in a batch of 32, in compiled PyTorch, FP16 where there are tensor cores, of the device alone. One GPU for all of ours is the A100.";
-const AHEAD: &str = "The band holds a further model in 80 % of cases, if it goes on like this. What such lines were worth before stands in the table of forecasts.";
+const AHEAD: &str = "The band is to hold a further model, if it goes on like this. What such lines were worth before stands in the table of forecasts.";
 
 /// Points and lines of a figure, as rows.
 fn rows(of: &Plane) -> Grid<'static> {
@@ -120,12 +128,13 @@ fn rows(of: &Plane) -> Grid<'static> {
         number("low"),
         number("high"),
     ];
+    let along = |x: f64| if of.x.scale == Scale::Years { Cell::Decimals(x, 2) } else { Cell::Plain(x) };
     let row = |kind, series: &str, name: &str, (x, y): (f64, f64), ends: Option<(f64, f64)>| {
         vec![
             Cell::text(kind),
             Cell::text(series.to_owned()),
             Cell::text(name.to_owned()),
-            Cell::Plain(x),
+            along(x),
             Cell::Plain(y),
             ends.map_or(Cell::Nothing, |(low, _)| Cell::Plain(low)),
             ends.map_or(Cell::Nothing, |(_, high)| Cell::Plain(high)),
@@ -150,6 +159,7 @@ fn axis_of(measure: Measure) -> Axis {
         Measure::Flops => "FLOPs of one forward pass",
         Measure::FlopsPerToken => "FLOPs a token",
         Measure::Params => "parameters",
+        Measure::EnergyPerToken => "joules a token",
         Measure::Energy | Measure::OfItsTime | Measure::OneForAll => "joules of one forward pass",
     };
     Axis { label: label.to_owned(), scale: Scale::Logarithmic(measure.unit()) }
@@ -175,7 +185,13 @@ fn stroke(name: &str, series: Option<usize>, dashes: usize, growth: &Growth, uni
 fn fitted(study: &Study, era: Era, domain: Domain, measure: Measure) -> Vec<Stroke> {
     let selections: &[(Selection, &str)] = match domain {
         Cv => &[(Selection::All, "all"), (Selection::BestOfYear, "best of each year")],
-        Nlp => &[(Selection::All, "all"), (Selection::Largest, "largest yet")],
+        Nlp if era == Era::Paper => &[(Selection::All, "all"), (Selection::Largest, "largest yet")],
+        Nlp => &[
+            (Selection::All, "all"),
+            (Selection::Largest, "largest yet"),
+            (Selection::Length(128), "at 128 tokens"),
+            (Selection::Length(2048), "at 2048 tokens"),
+        ],
     };
     let mut strokes = vec![];
     for (place, (selection, name)) in selections.iter().enumerate() {
@@ -197,40 +213,48 @@ fn fitted(study: &Study, era: Era, domain: Domain, measure: Measure) -> Vec<Stro
 }
 
 /// Models by their score; outlines for those that saw more than their benchmark's data.
-fn by_accuracy(models: &[&Model], place: impl Fn(&Model) -> Option<(f64, f64)>) -> Vec<Group> {
+fn by_accuracy(models: &[&Model], score: Score, place: impl Fn(&Model) -> Option<(f64, f64)>) -> Vec<Group> {
     let spots = |keep: &dyn Fn(&Model) -> bool| -> Vec<Spot> {
         let of = models.iter().filter(|model| keep(model));
         of.filter_map(|model| place(model).map(|(x, y)| spot(model, x, y))).collect()
     };
     let mut groups = vec![];
     for (series, (from, to, name)) in COLOURED.into_iter().enumerate() {
-        let inside = |model: &Model| model.score.is_some_and(|score| from <= score && score < to);
+        let inside = |model: &Model| score(model).is_some_and(|score| from <= score && score < to);
         let [own, extra] =
             [false, true].map(|extra| spots(&|model| inside(model) && model.extra_data == extra));
-        // One entry of the legend for both, of the filled marks where there are any.
-        let extra_name = if own.is_empty() { name } else { "" };
-        groups.push(Group { name: name.to_owned(), series, hollow: false, mark: series, points: own });
-        groups.push(Group { name: extra_name.to_owned(), series, hollow: true, mark: series, points: extra });
+        groups.extend(both(name, series, own, extra));
     }
-    let without = spots(&|model| model.score.is_none());
-    groups.push(Group {
-        name: "no score".to_owned(),
-        series: COLOURED.len(),
-        hollow: false,
-        mark: 5,
-        points: without,
-    });
+    let without = spots(&|model| score(model).is_none());
+    let name = "no score of its time".to_owned();
+    groups.push(Group { name, series: COLOURED.len(), hollow: false, mark: 5, points: without });
     groups
 }
 
-/// Models by the years that they are of.
+/// Models by the years that they are of, likewise.
 fn by_period(models: &[&Model], place: impl Fn(&Model) -> Option<(f64, f64)>) -> Vec<Group> {
-    let groups = PERIODS.into_iter().enumerate().map(|(series, (from, to))| {
-        let of = models.iter().filter(|model| (from..=to).contains(&model.date.year()));
-        let points = of.filter_map(|model| place(model).map(|(x, y)| spot(model, x, y))).collect();
-        Group { name: format!("{from} to {to}"), series, hollow: false, mark: series, points }
+    let groups = PERIODS.into_iter().enumerate().flat_map(|(series, (from, to, name))| {
+        let [own, extra] = [false, true].map(|extra| -> Vec<Spot> {
+            let of = models
+                .iter()
+                .filter(|model| (from..=to).contains(&model.date.year()) && model.extra_data == extra);
+            of.filter_map(|model| place(model).map(|(x, y)| spot(model, x, y))).collect()
+        });
+        both(name, series, own, extra)
     });
     groups.collect()
+}
+
+/// Filled marks and outlines of one colour and shape, with one entry of the legend for both.
+fn both(name: &str, series: usize, own: Vec<Spot>, extra: Vec<Spot>) -> [Group; 2] {
+    let name_of_extra = if own.is_empty() { name } else { "" };
+    [(false, name, own), (true, name_of_extra, extra)].map(|(hollow, name, points)| Group {
+        name: name.to_owned(),
+        series,
+        hollow,
+        mark: series,
+        points,
+    })
 }
 
 fn accuracy_over_time(study: &Study) -> Plane {
@@ -261,7 +285,9 @@ fn vision_over_time(study: &Study, era: Era, name: &'static str, measure: Measur
         title: format!("{what} of vision models over the years, by top-1 accuracy"),
         x: dates(),
         y: axis_of(measure),
-        groups: by_accuracy(&models, |model| Some((model.date.years(), study.value(era, measure, model)?))),
+        groups: by_accuracy(&models, era.score(), |model| {
+            Some((model.date.years(), study.value(era, measure, model)?))
+        }),
         strokes: fitted(study, era, Cv, measure),
         levels: vec![],
     }
@@ -272,10 +298,14 @@ fn accuracy_over(study: &Study, era: Era, name: &'static str, measure: Measure) 
     let what = if measure == Measure::Flops { "FLOPs" } else { "joules" };
     Plane {
         name,
-        title: format!("Accuracy on ImageNet and {what}"),
+        title: if study.is_of_own_models() {
+            format!("Accuracy and {what}")
+        } else {
+            format!("Accuracy on ImageNet and {what}")
+        },
         x: axis_of(measure),
         y: top1(),
-        groups: by_period(&models, |model| Some((study.value(era, measure, model)?, model.score?))),
+        groups: by_period(&models, |model| Some((study.value(era, measure, model)?, era.score()(model)?))),
         strokes: vec![],
         levels: vec![],
     }
@@ -328,6 +358,7 @@ fn language_over_time(study: &Study, era: Era, name: &'static str, measure: Meas
     let what = match measure {
         Measure::Energy => "Joules",
         Measure::FlopsPerToken => "FLOPs a token",
+        Measure::EnergyPerToken => "Joules a token",
         _ => "FLOPs",
     };
     let sizes = TOKENS.map(Some).into_iter().chain([None]);
@@ -426,8 +457,8 @@ fn adapted_hardware(study: &Study, era: Era, domain: Domain, name: &'static str)
     let points = line.map(|line| line.points.as_slice()).unwrap_or_default();
     let names = [
         ("fp32", "FP32 peak"),
-        ("mixed", "attained in mixed precision"),
-        ("tf32", "attained in TF32"),
+        ("mixed", "FP32 peak × gain in mixed precision"),
+        ("tf32", "FP32 peak × gain in TF32"),
         ("share of peak", "at the share of V100, T4, A100"),
     ];
     let groups = names.into_iter().enumerate().map(|(series, (precision, name))| {
@@ -435,10 +466,10 @@ fn adapted_hardware(study: &Study, era: Era, domain: Domain, name: &'static str)
             points.iter().filter(|point| point.precision == precision).cloned().collect();
         of_efficiency(name, series, &of)
     });
-    let what = if domain == Cv { "networks for images" } else { "networks for text" };
+    let what = if domain == Cv { "images" } else { "text" };
     Plane {
         name,
-        title: format!("FLOPS per watt of GPUs that {what} attain"),
+        title: format!("FLOPS per watt of GPUs, with what networks for {what} gain from tensor cores"),
         x: dates(),
         y: efficiency_axis(),
         groups: groups.collect(),
@@ -475,7 +506,7 @@ fn beside_people(study: &Study, era: Era, domain: Domain, name: &'static str) ->
     };
     let what = if domain == Cv { "vision" } else { "language" };
     of.title = format!("Joules of {what} models beside what people take in a second");
-    of.levels = PEOPLE.map(|(name, y)| Level { name: name.to_owned(), y }).to_vec();
+    of.levels = people();
     of
 }
 
@@ -516,7 +547,15 @@ fn formulas(study: &Study) -> Plane {
 
 /// Joules of all models with the band of what comes next.
 fn ahead(study: &Study, domain: Domain, name: &'static str) -> Plane {
-    let fit = study.fit(Era::Now, domain, Measure::Energy, Selection::All);
+    // Encoders and decoders together would be a line from the ones to the others.
+    let (measure, selection, what, of) = match domain {
+        Cv => (Measure::Energy, Selection::All, "Joules of vision models", "vision models"),
+        Nlp => {
+            let what = "Joules a token of language models at 2048 tokens";
+            (Measure::EnergyPerToken, Selection::Length(2048), what, "language models")
+        }
+    };
+    let fit = study.fit(Era::Now, domain, measure, selection);
     let values = fit.map(|fit| fit.values.as_slice()).unwrap_or_default();
     let points: Vec<Spot> =
         values.iter().map(|dated| Spot { x: dated.years, y: dated.value, ..Spot::default() }).collect();
@@ -524,21 +563,21 @@ fn ahead(study: &Study, domain: Domain, name: &'static str) -> Plane {
         let [from, _] = growth.span;
         let years: Vec<f64> = (0..=24).map(|step| from + (2030.5 - from) * f64::from(step) / 24.0).collect();
         let expected: Vec<_> = years.iter().map(|years| growth.to_come(*years, study.confidence)).collect();
+        let share = percent(study.confidence);
         Stroke {
-            name: format!("line, and where 4 of 5 models lie: × {:.2} a year", growth.yearly.value),
+            name: format!("line, and where {share} of models lie: × {:.2} a year", growth.yearly.value),
             series: None,
             dashes: 0,
             points: years.iter().zip(&expected).map(|(years, expected)| (*years, expected.value)).collect(),
             band: expected.iter().map(|expected| (expected.low, expected.high)).collect(),
         }
     });
-    let what = if domain == Cv { "vision" } else { "language" };
     Plane {
         name,
-        title: format!("Joules of {what} models, and what comes next if it goes on like this"),
+        title: format!("{what}, and what comes next if it goes on like this"),
         x: dates(),
-        y: axis_of(Measure::Energy),
-        groups: vec![Group { name: format!("{what} models"), series: 0, hollow: false, mark: 0, points }],
+        y: axis_of(measure),
+        groups: vec![Group { name: of.to_owned(), series: 0, hollow: false, mark: 0, points }],
         strokes: strokes.into_iter().collect(),
         levels: vec![],
     }

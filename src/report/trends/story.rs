@@ -6,6 +6,7 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
 
+use super::figures::PAPER_ENDS;
 use crate::predict::paper::Domain;
 use crate::report::text::{percent, plain};
 use crate::trends::findings::{Said, findings};
@@ -27,6 +28,8 @@ struct Grows {
     verb: &'static str,
     from: String,
     to: String,
+    /// The share of the scatter that the line explains.
+    explained: String,
 }
 
 /// What the paper says and what is found.
@@ -52,6 +55,7 @@ struct Ahead {
 
 #[derive(Serialize)]
 struct Settled {
+    pairs: usize,
     scores: usize,
     cheaper: usize,
     flops: String,
@@ -90,6 +94,7 @@ fn grows(growth: &Growth) -> Grows {
         verb,
         from: format!("{:.0}", growth.span[0].floor()),
         to: format!("{:.0}", growth.span[1].floor()),
+        explained: percent(growth.line.r_squared),
     }
 }
 
@@ -172,6 +177,7 @@ pub fn story(study: &Study, facts: &Facts) -> Result<String, minijinja::Error> {
         .iter()
         .filter_map(|(domain, settling)| {
             let one = Settled {
+                pairs: settling.pairs.len(),
                 scores: settling.scores,
                 cheaper: settling.cheaper,
                 flops: percent(settling.flops?.value),
@@ -180,10 +186,9 @@ pub fn story(study: &Study, facts: &Facts) -> Result<String, minijinja::Error> {
             Some((format!("{}_{:.0}", domain.name(), settling.years), one))
         })
         .collect();
-    let beside: BTreeMap<&str, Beside> = study
+    let beside: BTreeMap<String, Beside> = study
         .beside
         .iter()
-        .filter(|beside| beside.selection == Selection::All)
         .filter_map(|beside| {
             let ratio = beside.ratio?;
             let some = |growth: &Result<Growth, _>| growth.as_ref().ok().map(grows);
@@ -196,16 +201,14 @@ pub fn story(study: &Study, facts: &Facts) -> Result<String, minijinja::Error> {
                 of_its_time: some(&beside.of_its_time),
                 one_for_all: some(&beside.one_for_all),
             };
-            Some((beside.domain.name(), one))
+            let frontier = if beside.selection == Selection::All { "" } else { "_frontier" };
+            Some((format!("{}{frontier}", beside.domain.name()), one))
         })
         .collect();
     let worth: Vec<(String, String)> = study
         .worth
         .iter()
-        .filter_map(|worth| {
-            let (from, to) = worth.period;
-            Some((format!("{from} to {to}"), format!("{:.0}", worth.line.ok()?.at(-1.0))))
-        })
+        .filter_map(|worth| Some((worth.period.to_owned(), format!("{:.0}", worth.line.ok()?.at(-1.0)))))
         .collect();
     let exponents: BTreeMap<String, String> = study
         .scaling
@@ -213,7 +216,8 @@ pub fn story(study: &Study, facts: &Facts) -> Result<String, minijinja::Error> {
         .filter_map(|scaling| {
             let name =
                 format!("{}_{}_{}", scaling.era.name(), scaling.domain.name(), scaling.architecture.name());
-            Some((name, number(scaling.line.ok()?.slope)))
+            let [low, high] = scaling.exponent.map(number);
+            Some((name, format!("{} ({low} to {high})", number(scaling.line.ok()?.slope))))
         })
         .collect();
     let count = |domain, keep: fn(&crate::trends::Model) -> bool| {
@@ -234,6 +238,13 @@ pub fn story(study: &Study, facts: &Facts) -> Result<String, minijinja::Error> {
             (domain.name(), format!("{first} to {last}"))
         })
         .collect();
+    let until = study.growth_between(Domain::Cv, Measure::Flops, 0.0..PAPER_ENDS).ok().as_ref().map(grows);
+    let since =
+        study.growth_between(Domain::Cv, Measure::Flops, PAPER_ENDS..f64::INFINITY).ok().as_ref().map(grows);
+    let may = |era| {
+        let fit = study.fit(era, Domain::Cv, Measure::Energy, Selection::All)?;
+        Some(number(fit.growth.as_ref().ok()?.yearly.value.recip()))
+    };
     let joules = |model| study.value(Era::Now, Measure::Energy, model);
     let most = study.models(Era::Now, Domain::Cv).into_iter().filter_map(joules).fold(0.0, f64::max);
     let mut environment = Environment::new();
@@ -260,6 +271,10 @@ pub fn story(study: &Study, facts: &Facts) -> Result<String, minijinja::Error> {
         counted_p90 => share(0.9),
         confidence => percent(study.confidence),
         span => Serde(span),
+        until => Serde(until),
+        since => Serde(since),
+        may_then => may(Era::Paper),
+        may_now => may(Era::Now),
         most => quantity(most, "J"),
     })?;
     Ok(page + "\n")

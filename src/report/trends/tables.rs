@@ -2,6 +2,7 @@
 
 use super::facts;
 use crate::predict::Interval;
+use crate::predict::paper::Domain;
 use crate::report::grid::{Cell, Column, Fit as Width, Grid};
 use crate::stats::Regression;
 use crate::trends::efficiency::Efficiency;
@@ -113,19 +114,11 @@ impl Section {
 pub fn headline<'a>(section: Section, study: &'a Study, shipped: &'a Facts) -> Grid<'a> {
     let fits = |of: &'a [Fit], keep: fn(&Fit) -> bool| growth(of.iter().filter(move |fit| keep(fit)));
     match section {
-        Section::Growth => fits(&study.fits, |fit| matches!(fit.measure, Measure::Flops | Measure::Energy)),
-        Section::Forecast => {
-            let mut grid = forecast(study);
-            let last = study
-                .forecasts
-                .iter()
-                .filter_map(|forecast| forecast.years.last())
-                .map(|(year, _)| *year)
-                .max();
-            let last = Cell::Number(last.unwrap_or(0).into());
-            grid.rows.retain(|row| row.contains(&last));
-            grid
-        }
+        Section::Growth => fits(&study.fits, |fit| match fit.domain {
+            Domain::Cv => matches!(fit.measure, Measure::Flops | Measure::Energy),
+            Domain::Nlp => matches!(fit.measure, Measure::FlopsPerToken | Measure::EnergyPerToken),
+        }),
+        Section::Forecast => forecast(study, 1),
         Section::Bands => fits(&study.bands, |fit| fit.era == Era::Now && fit.measure == Measure::Energy),
         Section::Hardware => hardware(study, |class| class == "server" || class.starts_with("2010")),
         other => table(other, study, shipped),
@@ -145,7 +138,7 @@ pub fn table<'a>(section: Section, study: &'a Study, shipped: &'a Facts) -> Grid
         Section::Attainment => attainment(study),
         Section::Settled => settled(study),
         Section::Formula => formula(study),
-        Section::Forecast => forecast(study),
+        Section::Forecast => forecast(study, usize::MAX),
         Section::Findings => grid_of_findings(&findings(study, shipped)),
         Section::Models => facts::models(study, study.models),
         Section::Gpus => facts::gpus(shipped),
@@ -171,8 +164,8 @@ fn of_growth() -> [Column<'static>; 6] {
     [
         number("points", "points"),
         number("yearly", "× a year"),
-        number("yearly_low", "p10"),
-        number("yearly_high", "p90"),
+        number("yearly_low", "low"),
+        number("yearly_high", "high"),
         number("doubling_years", "years to double"),
         number("r_squared", "R²"),
     ]
@@ -185,7 +178,7 @@ fn cells_of_growth<'a>(points: usize, growth: &Result<Growth, GrowthError>) -> V
             Cell::Decimals(growth.yearly.value, 2),
             Cell::Decimals(growth.yearly.low, 2),
             Cell::Decimals(growth.yearly.high, 2),
-            Cell::Decimals(growth.doubling(), 1),
+            known(Some(growth.doubling()), |years| Cell::Decimals(years, 1)),
             Cell::Share(growth.line.r_squared),
         ]),
         Err(_) => cells.extend([Cell::Unknown, Cell::Unknown, Cell::Unknown, Cell::Unknown, Cell::Unknown]),
@@ -197,7 +190,7 @@ pub(super) fn count<'a>(n: usize) -> Cell<'a> {
     Cell::Number(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
-pub(super) fn known<'a>(value: Option<f64>, cell: fn(f64) -> Cell<'a>) -> Cell<'a> {
+pub(super) fn known<'a>(value: Option<f64>, cell: impl Fn(f64) -> Cell<'a>) -> Cell<'a> {
     value.filter(|value| value.is_finite()).map_or(Cell::Nothing, cell)
 }
 
@@ -225,8 +218,8 @@ fn scaling<'a>(study: &Study) -> Grid<'a> {
         word("architecture", "architecture"),
         number("points", "points"),
         number("exponent", "exponent"),
-        number("exponent_low", "p10"),
-        number("exponent_high", "p90"),
+        number("exponent_low", "low"),
+        number("exponent_high", "high"),
         number("r_squared", "R²"),
     ];
     let rows = study.scaling.iter().filter_map(|scaling| {
@@ -257,9 +250,7 @@ fn accuracy<'a>(study: &Study) -> Grid<'a> {
     ];
     let rows = study.worth.iter().filter_map(|worth| {
         let line = worth.line.ok()?;
-        let (from, to) = worth.period;
-        let mut cells =
-            vec![Cell::text(format!("{from} to {to}")), count(line.points), Cell::Decimals(line.slope, 1)];
+        let mut cells = vec![Cell::text(worth.period), count(line.points), Cell::Decimals(line.slope, 1)];
         cells.extend([-2.0, -1.0, 0.0].map(|joules| Cell::Decimals(line.at(joules), 1)));
         Some(cells)
     });
@@ -408,7 +399,7 @@ fn settled<'a>(study: &Study<'a>) -> Grid<'a> {
 fn formula<'a>(study: &Study) -> Grid<'a> {
     let mut columns = vec![word("domain", "of"), word("models", "models"), word("by", "joules by")];
     columns.extend(of_growth());
-    columns.extend([number("ratio", "× simple"), number("ratio_low", "p10"), number("ratio_high", "p90")]);
+    columns.extend([number("ratio", "× simple"), number("ratio_low", "low"), number("ratio_high", "high")]);
     let mut rows = vec![];
     for beside in &study.beside {
         let none =
@@ -422,10 +413,15 @@ fn formula<'a>(study: &Study) -> Grid<'a> {
         for (by, growth, ratio) in lines.into_iter().filter(|(_, growth, _)| !none(growth)) {
             let mut cells =
                 vec![Cell::text(beside.domain.name()), Cell::text(beside.selection.name()), Cell::text(by)];
-            cells.extend(cells_of_growth(growth.as_ref().map_or(0, |growth| growth.line.points), growth));
+            let points = match growth {
+                Ok(growth) => growth.line.points,
+                Err(GrowthError::TooFew { found }) => *found,
+                Err(_) => 0,
+            };
+            cells.extend(cells_of_growth(points, growth));
             cells.extend(match ratio {
                 Some(Interval { value, low, high }) => {
-                    [value, low, high].map(|ratio| Cell::Decimals(ratio, 2))
+                    [value, low, high].map(|ratio| known(Some(ratio), |ratio| Cell::Decimals(ratio, 2)))
                 }
                 None => [Cell::Nothing, Cell::Nothing, Cell::Nothing],
             });
@@ -435,14 +431,15 @@ fn formula<'a>(study: &Study) -> Grid<'a> {
     Grid { columns, rows, foot: vec![] }
 }
 
-fn forecast<'a>(study: &'a Study) -> Grid<'a> {
+/// What comes next: so many last years of each.
+fn forecast<'a>(study: &'a Study, last: usize) -> Grid<'a> {
     let columns = vec![
         word("of", "of"),
         number("year", "year"),
         number("value", "value"),
-        number("low", "p10"),
-        number("high", "p90"),
-        number("within_factor", "p90 over it"),
+        number("low", "low"),
+        number("high", "high"),
+        number("within_factor", "high over it"),
         number("tested", "tested on"),
         number("median_factor", "off by ×"),
         number("p90_factor", "p90 ×"),
@@ -451,15 +448,15 @@ fn forecast<'a>(study: &'a Study) -> Grid<'a> {
     ];
     let mut rows = vec![];
     for forecast in &study.forecasts {
-        for (year, expected) in &forecast.years {
-            let amount = |value| Cell::Quantity(value, forecast.unit);
+        for (year, expected) in forecast.years.iter().skip(forecast.years.len().saturating_sub(last)) {
+            let amount = |value| known(Some(value), |value| Cell::Quantity(value, forecast.unit));
             let mut cells = vec![
                 Cell::text(forecast.name.as_str()),
                 Cell::Number(i64::from(*year)),
                 amount(expected.value),
                 amount(expected.low),
                 amount(expected.high),
-                Cell::Decimals(expected.high / expected.value, 1),
+                known(Some(expected.high / expected.value), |factor| Cell::Decimals(factor, 1)),
             ];
             // Of the line, not of the year.
             cells.extend(match &forecast.test {
@@ -489,8 +486,8 @@ pub fn grid_of_findings<'a>(findings: &[Finding]) -> Grid<'a> {
         number("paper_high", "to"),
         word("basis", "basis"),
         number("ours", "ours"),
-        number("ours_low", "p10"),
-        number("ours_high", "p90"),
+        number("ours_low", "low"),
+        number("ours_high", "high"),
         number("ratio", "ratio"),
         number("now", "today"),
     ];
