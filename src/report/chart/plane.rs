@@ -6,7 +6,7 @@ use kuva::TickFormat;
 use kuva::plot::legend::{LegendEntry, LegendPosition, LegendShape};
 use kuva::plot::scatter::MarkerShape;
 use kuva::plot::{LinePlot, ScatterPlot};
-use kuva::prelude::{Layout, Plot, ReferenceLine};
+use kuva::prelude::{Layout, Plot, ReferenceLine, TextAnnotation};
 
 use super::pareto::Room;
 use super::{Canvas, Chart, Drawing, Medium, axis, drawable};
@@ -21,6 +21,8 @@ const HOLLOW: f64 = 0.55;
 const BUBBLES: (f64, f64) = (2.0, 13.0);
 /// Columns of the longest name beside its point.
 const NAME: usize = 22;
+/// Half of a character's width, as a share of the chart's.
+const HALF_CHARACTER: f64 = 0.0042;
 /// What an axis of plain numbers cannot be marked to.
 const LARGEST: f64 = 1e12;
 /// The most points: more are a cloud, and megabytes.
@@ -351,14 +353,13 @@ fn draw(canvas: &Canvas, of: &Plane, x: (f64, f64), y: (f64, f64)) -> Drawing {
         .with_legend_entries(entries)
         .with_legend_box(false)
         .with_legend_position(LegendPosition::OutsideBottomColumns);
-    let layout = of.levels.iter().fold(layout, |layout, level| match up.place(level.y) {
-        Some(y) => layout.with_reference_line(
-            ReferenceLine::horizontal(y)
-                .with_color(ink.quiet)
-                .with_dasharray("2 3")
-                .with_label(level.name.clone()),
-        ),
-        None => layout,
+    let layout = of.levels.iter().fold(layout, |layout, level| {
+        let Some(at) = up.place(level.y) else { return layout };
+        let line = ReferenceLine::horizontal(at).with_color(ink.quiet).with_dasharray("2 3");
+        // At the beginning, where fewest models are; the library centres text on its place.
+        let half = level.name.chars().count() as f64 * HALF_CHARACTER;
+        let name = TextAnnotation::new(level.name.clone(), x.0 + (x.1 - x.0) * (half + 0.01), at);
+        layout.with_reference_line(line).with_annotation(name.with_color(ink.text))
     });
     // Down the side of a terminal a label would run into the ticks; the title says what it is.
     let layout =
