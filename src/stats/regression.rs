@@ -102,18 +102,21 @@ impl Regression {
     }
 }
 
-/// Slopes of lines through as many points drawn from these with replacement, so many times; a draw of one place has none.
-/// Equal seeds give equal draws.
+/// Slopes of lines through as many clusters of points as there are, drawn from them with replacement, so many times; a draw of
+/// one place has none. Points that are independent of each other are clusters of one. Equal seeds give equal draws.
 ///
-/// Source: B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), section 9.5 (bootstrapping pairs).
+/// Source: B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), section 9.5 (bootstrapping pairs); of
+/// clusters A. C. Davison and D. V. Hinkley, "Bootstrap Methods and their Application" (1997), section 3.8.
 #[must_use]
-pub fn resampled(points: &[(f64, f64)], draws: usize, seed: u64) -> Vec<f64> {
+pub fn resampled(clusters: &[Vec<(f64, f64)>], draws: usize, seed: u64) -> Vec<f64> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut drawn = Vec::with_capacity(points.len());
+    let mut drawn = vec![];
     let mut slopes = vec![];
     for _ in 0..draws {
         drawn.clear();
-        drawn.extend((0..points.len()).filter_map(|_| points.get(random.usize(..points.len())).copied()));
+        for _ in 0..clusters.len() {
+            drawn.extend(clusters.get(random.usize(..clusters.len())).into_iter().flatten().copied());
+        }
         slopes.extend(Regression::of(&drawn).map(|line| line.slope));
     }
     slopes
@@ -205,12 +208,22 @@ mod tests {
         let noise = |random: &mut fastrand::Rng| (0..12).map(|_| random.f64()).sum::<f64>() - 6.0;
         let points: Vec<(f64, f64)> =
             (0..200).map(|at| (f64::from(at), 3.0 * f64::from(at) + 20.0 * noise(&mut random))).collect();
-        let slopes = resampled(&points, 2000, 1);
+        let alone: Vec<Vec<(f64, f64)>> = points.iter().map(|point| vec![*point]).collect();
+        let slopes = resampled(&alone, 2000, 1);
         let [low, high] = [0.1, 0.9].map(|share| crate::stats::quantile(&slopes, share).unwrap());
         let [below, above] = Regression::of(&points).unwrap().slope_interval(0.8);
         let width = (high - low) / (above - below);
         assert!((0.85..1.15).contains(&width), "{width}");
         assert!(low < 3.0 && 3.0 < high);
-        assert_eq!(slopes, resampled(&points, 2000, 1));
+        assert_eq!(slopes, resampled(&alone, 2000, 1));
+        // Ten equal points are one observation: drawn together, the slope is as unsure as that of a tenth of them.
+        let tenfold = |points: &[(f64, f64)]| points.iter().map(|point| vec![*point; 10]).collect::<Vec<_>>();
+        let few = &points[..20];
+        let spread = |slopes: &[f64]| {
+            crate::stats::quantile(slopes, 0.9).unwrap() - crate::stats::quantile(slopes, 0.1).unwrap()
+        };
+        let single: Vec<Vec<(f64, f64)>> = few.iter().map(|point| vec![*point]).collect();
+        let ratio = spread(&resampled(&tenfold(few), 2000, 1)) / spread(&resampled(&single, 2000, 1));
+        assert!((ratio - 1.0).abs() < 1e-6, "{ratio}");
     }
 }

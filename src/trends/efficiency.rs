@@ -157,7 +157,7 @@ pub struct Efficiency {
 
 impl Efficiency {
     fn dated(&self) -> Dated {
-        Dated { years: self.years, value: self.gflops_per_watt }
+        Dated::new(self.years, self.gflops_per_watt)
     }
 }
 

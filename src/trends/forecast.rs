@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     fn dated(values: &[f64]) -> Vec<Dated> {
-        values.iter().enumerate().map(|(at, &value)| Dated { years: 2010.5 + at as f64, value }).collect()
+        values.iter().enumerate().map(|(at, &value)| Dated::new(2010.5 + at as f64, value)).collect()
     }
 
     fn tested(values: &[f64]) -> Option<BackTest> {

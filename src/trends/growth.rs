@@ -1,5 +1,7 @@
 //! Growth: a straight line through logarithms against dates.
 
+use std::collections::BTreeMap;
+
 use crate::predict::Interval;
 use crate::stats::{Regression, RegressionError, quantile, resampled};
 
@@ -17,6 +19,16 @@ pub struct Dated {
     pub years: f64,
     /// Above 0.
     pub value: f64,
+    /// What it came with, as a number: models of one paper are not independent of each other.
+    pub paper: Option<u64>,
+}
+
+impl Dated {
+    /// A value that came alone.
+    #[must_use]
+    pub fn new(years: f64, value: f64) -> Self {
+        Self { years, value, paper: None }
+    }
 }
 
 /// How a value grows with the date: `log10(value) = a + b · years`, by least squares.
@@ -24,7 +36,7 @@ pub struct Dated {
 pub struct Growth {
     /// The line through the logarithms to base 10.
     pub line: Regression,
-    /// Times as much a year later, with what resampled points give.
+    /// Times as much a year later, with what resampled points give, those of one paper together.
     pub yearly: Interval<f64>,
     /// The same by the theory of the line: normal errors, equal everywhere.
     pub by_theory: [f64; 2],
@@ -63,7 +75,7 @@ impl Growth {
         let by_theory = line.slope_interval(confidence).map(times);
         let (most_draws, fewest) = DRAWS;
         let draws = DRAWN.checked_div(values.len()).unwrap_or(most_draws).clamp(fewest, most_draws);
-        let slopes = resampled(&logarithms(values), draws, SEED);
+        let slopes = resampled(&clusters(values), draws, SEED);
         let share = (1.0 - confidence.clamp(0.0, 1.0)) / 2.0;
         // Draws that all fall on one date, as of three points they may, have no slope.
         let [least, most] = by_theory;
@@ -113,12 +125,26 @@ fn logarithms(values: &[Dated]) -> Vec<(f64, f64)> {
     values.iter().map(|dated| (dated.years, dated.value.log10())).collect()
 }
 
+/// The same, with what came together in one.
+fn clusters(values: &[Dated]) -> Vec<Vec<(f64, f64)>> {
+    let mut together: BTreeMap<u64, Vec<(f64, f64)>> = BTreeMap::new();
+    let mut clusters = vec![];
+    for (dated, point) in values.iter().zip(logarithms(values)) {
+        match dated.paper {
+            Some(paper) => together.entry(paper).or_default().push(point),
+            None => clusters.push(vec![point]),
+        }
+    }
+    clusters.extend(together.into_values());
+    clusters
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn dated(values: &[(f64, f64)]) -> Vec<Dated> {
-        values.iter().map(|&(years, value)| Dated { years, value }).collect()
+        values.iter().map(|&(years, value)| Dated::new(years, value)).collect()
     }
 
     #[test]

@@ -45,7 +45,9 @@ impl Selection {
     /// Values of the models that have one, selected by this score.
     #[must_use]
     pub fn of(self, models: &[&Model], score: Score, value: impl Fn(&Model) -> Option<f64>) -> Vec<Dated> {
-        let dated = |model: &Model| Some(Dated { years: model.date.years(), value: value(model)? });
+        let dated = |model: &Model| {
+            Some(Dated { years: model.date.years(), value: value(model)?, paper: model.paper() })
+        };
         match self {
             Self::All => models.iter().filter_map(|model| dated(model)).collect(),
             Self::Length(tokens) => models
@@ -76,9 +78,8 @@ impl Selection {
                 let mean = |of: &[Dated], field: fn(&Dated) -> f64| {
                     of.iter().map(field).sum::<f64>() / of.len() as f64
                 };
-                let point = |of: &Vec<Dated>| Dated {
-                    years: mean(of, |dated| dated.years),
-                    value: mean(of, |dated| dated.value),
+                let point = |of: &Vec<Dated>| {
+                    Dated::new(mean(of, |dated| dated.years), mean(of, |dated| dated.value))
                 };
                 years.values().map(point).collect()
             }

@@ -550,7 +550,7 @@ impl<'f> Study<'f> {
             }
         }
         for line in self.lines.iter().filter(|line| line.era == Era::Now) {
-            let of = |point: &Efficiency| Dated { years: point.years, value: point.gflops_per_watt * 1e9 };
+            let of = |point: &Efficiency| Dated::new(point.years, point.gflops_per_watt * 1e9);
             let values: Vec<Dated> = line.points.iter().map(of).collect();
             if let Ok(growth) = Growth::of(&values, self.confidence) {
                 let test = back_test(&values, |_| values.clone(), self.confidence);

@@ -67,6 +67,12 @@ pub struct Model {
 }
 
 impl Model {
+    /// The paper that dates it, as a number: the arXiv id without its point.
+    #[must_use]
+    pub fn paper(&self) -> Option<u64> {
+        self.dated_by.strip_prefix("arXiv:")?.replace('.', "").parse().ok()
+    }
+
     /// The score, where it is one that the model had at its date.
     #[must_use]
     pub fn score_of_its_time(&self) -> Option<f64> {
