@@ -65,6 +65,8 @@ struct Settled {
 #[derive(Serialize)]
 struct Beside {
     points: usize,
+    /// Whether each growth lies in the range of the other.
+    agree: bool,
     ratio: String,
     low: String,
     high: String,
@@ -192,7 +194,11 @@ pub fn story(study: &Study, facts: &Facts) -> Result<String, minijinja::Error> {
         .filter_map(|beside| {
             let ratio = beside.ratio?;
             let some = |growth: &Result<Growth, _>| growth.as_ref().ok().map(grows);
+            let within = |a: &Growth, b: &Growth| (b.yearly.low..=b.yearly.high).contains(&a.yearly.value);
+            let both = beside.simple.as_ref().ok().zip(beside.of_its_time.as_ref().ok());
+            let agree = both.is_some_and(|(simple, ours)| within(simple, ours) && within(ours, simple));
             let one = Beside {
+                agree,
                 points: beside.of_its_time.as_ref().map_or(0, |growth| growth.line.points),
                 ratio: number(ratio.value),
                 low: number(ratio.low),
