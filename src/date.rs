@@ -1,12 +1,15 @@
 //! When something came out: a day, a month or a year, as people know it.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use jiff::civil;
+use serde::Deserialize;
 
 /// A day, a month or a year: `2019-05-28`, `2019-05`, `2019`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Date {
     year: i16,
     month: Option<i8>,
@@ -19,6 +22,9 @@ pub struct Date {
 pub struct NoDate(String);
 
 impl Date {
+    /// The years that there are machines, models and plans of.
+    pub const YEARS: RangeInclusive<i16> = 1950..=2100;
+
     /// The calendar year.
     #[must_use]
     pub fn year(self) -> i16 {
@@ -35,6 +41,14 @@ impl Date {
             Some(day) => year + f64::from(day.day_of_year() - 1) / f64::from(day.days_in_year()),
             None => year + (f64::from(month) - 0.5) / 12.0,
         }
+    }
+}
+
+impl TryFrom<String> for Date {
+    type Error = NoDate;
+
+    fn try_from(text: String) -> Result<Self, NoDate> {
+        text.parse()
     }
 }
 

@@ -97,18 +97,19 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<Status> {
     if let Some(paper) = &options.reproduce {
         return reproduce(paper, &study, global);
     }
-    let draws = options.svg.is_some() || options.png.is_some() || options.plot;
-    let drawn = if draws { figures(Figure::Now, &study, facts) } else { vec![] };
-    let charts: Vec<_> = drawn.into_iter().map(|panel| panel.chart).collect();
+    let draws = options.svg.is_some() || options.png.is_some() || options.html.is_some() || options.plot;
+    let now = if draws { figures(Figure::Now, &study, facts) } else { vec![] };
+    if let Some(file) = &options.html {
+        let paper = figures(Figure::Paper, &study, facts);
+        pictures::write(file, html::trends(&study, facts, &paper, &now)?.as_bytes())?;
+    }
+    let charts: Vec<_> = now.into_iter().map(|panel| panel.chart).collect();
     if let Some(folder) = &options.svg {
         pictures::write_all(folder, "svg", &charts, |chart| Ok(chart.svg().into_bytes()))?;
     }
     #[cfg(feature = "png")]
     if let Some(folder) = &options.png {
         pictures::write_all(folder, "png", &charts, |chart| chart.png())?;
-    }
-    if let Some(file) = &options.html {
-        pictures::write(file, html::trends(&study, facts)?.as_bytes())?;
     }
     let chosen: Vec<Section> = match options.tables.as_slice() {
         [] if people => USUAL.to_vec(),
@@ -198,16 +199,13 @@ fn reproduce(paper: &str, study: &Study, global: &Global) -> anyhow::Result<Stat
             .hint("name a folder that you may write to")
     })?;
     let facts = builtin();
-    let mut written = 0_usize;
-    for which in [Figure::Paper, Figure::Now] {
-        for Panel { chart, rows, .. } in figures(which, study, facts) {
-            pictures::write(&folder.join(format!("{}.svg", chart.name)), chart.svg().as_bytes())?;
-            write_csv(folder, chart.name, &rows)?;
-            written += 1;
-        }
+    let [paper, now] = [Figure::Paper, Figure::Now].map(|which| figures(which, study, facts));
+    for Panel { chart, rows, .. } in paper.iter().chain(&now) {
+        pictures::write(&folder.join(format!("{}.svg", chart.name)), chart.svg().as_bytes())?;
+        write_csv(folder, chart.name, rows)?;
     }
     let of_paper = |domain| study.models.iter().filter(move |model| model.in_paper && model.domain == domain);
-    for (name, grid) in [
+    let tables = [
         ("findings", table(Section::Findings, study, facts)),
         ("table-vision-models", facts::models(study, of_paper(Domain::Cv))),
         ("table-language-models", facts::models(study, of_paper(Domain::Nlp))),
@@ -216,13 +214,15 @@ fn reproduce(paper: &str, study: &Study, global: &Global) -> anyhow::Result<Stat
         ("table-counters", table(Section::Counters, study, facts)),
         ("table-growth", table(Section::Growth, study, facts)),
         ("table-forecast", table(Section::Forecast, study, facts)),
-    ] {
-        write_csv(folder, name, &grid)?;
+    ];
+    for (name, grid) in &tables {
+        write_csv(folder, name, grid)?;
     }
     let page = folder.join("index.html");
-    pictures::write(&page, html::trends(study, facts)?.as_bytes())?;
+    pictures::write(&page, html::trends(study, facts, &paper, &now)?.as_bytes())?;
     if !global.quiet {
-        println!("{written} figures as SVG and CSV, 8 tables as CSV; all in {}", page.display());
+        let (drawn, tables) = (paper.len() + now.len(), tables.len());
+        println!("{drawn} figures as SVG and CSV, {tables} tables as CSV; all in {}", page.display());
     }
     Ok(Status::Done)
 }
@@ -265,15 +265,13 @@ fn scored(path: &Path, global: &Global) -> anyhow::Result<Vec<Model>> {
 /// Words of a task that is one of text.
 const TEXT: [&str; 8] =
     ["text", "language", "nlp", "token", "translation", "question", "summarization", "fill"];
-/// Years that a date is taken to be of.
-const CALENDAR: std::ops::RangeInclusive<i16> = 1950..=2100;
 
 /// A scored model, or why it is none to study.
 fn model(score: &Score) -> Result<Model, String> {
     let date = score.annotations.date.as_deref().ok_or("they have no date, which a manifest gives")?;
     let date: Date = date.parse().map_err(|error: NoDate| error.to_string())?;
-    if !CALENDAR.contains(&date.year()) {
-        return Err(format!("{date} is no date of {} to {}", CALENDAR.start(), CALENDAR.end()));
+    if !Date::YEARS.contains(&date.year()) {
+        return Err(format!("{date} is no date of {} to {}", Date::YEARS.start(), Date::YEARS.end()));
     }
     let Outcome::Counts(facts) = &score.outcome else { return Err("they failed".to_owned()) };
     if facts.macs == 0 {

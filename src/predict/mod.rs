@@ -30,6 +30,7 @@ use crate::cost::ModelCost;
 use crate::device::kernel::KernelClass;
 use crate::device::{ArithmeticUnit, Device, Precision};
 use crate::factors::{Footprint, Scope, Site};
+use crate::stats::quantile;
 use crate::units::{Joules, Seconds};
 
 /// What an estimate is asked for.
@@ -213,6 +214,15 @@ impl<T> Interval<T> {
     /// The same in other terms.
     pub fn map<U>(self, of: impl Fn(T) -> U) -> Interval<U> {
         Interval { value: of(self.value), low: of(self.low), high: of(self.high) }
+    }
+}
+
+impl Interval<f64> {
+    /// Median, 10th and 90th percentile of values; `None` of nothing.
+    #[must_use]
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let share = |share| quantile(values, share);
+        Some(Self { value: share(0.5)?, low: share(0.1)?, high: share(0.9)? })
     }
 }
 

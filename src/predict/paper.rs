@@ -127,7 +127,7 @@ impl FromStr for Paper {
 /// A date of this age, in years.
 fn year_of(date: &str) -> Option<f64> {
     let date: Date = date.parse().ok()?;
-    (1950..=2100).contains(&date.year()).then(|| date.years())
+    Date::YEARS.contains(&date.year()).then(|| date.years())
 }
 
 #[cfg(test)]

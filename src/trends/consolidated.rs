@@ -4,7 +4,6 @@
 use super::select::Score;
 use super::table::Model;
 use crate::predict::Interval;
-use crate::stats::quantile;
 
 /// The first models of a score, and what did as well later.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,8 +85,8 @@ pub fn settling<'m>(
         pairs,
         scores: flops.len(),
         cheaper: flops.iter().filter(|ratio| **ratio < 1.0).count(),
-        flops: middle(&flops),
-        energy: middle(&joules),
+        flops: Interval::of(&flops),
+        energy: Interval::of(&joules),
     }
 }
 
@@ -104,14 +103,6 @@ fn wholes(scored: &[(&Model, f64)]) -> std::ops::RangeInclusive<i32> {
     #[allow(clippy::cast_possible_truncation, reason = "within a thousand")]
     let ends = (whole(low) as i32, whole(high) as i32);
     ends.0.max(1)..=ends.1
-}
-
-fn middle(ratios: &[f64]) -> Option<Interval<f64>> {
-    Some(Interval {
-        value: quantile(ratios, 0.5)?,
-        low: quantile(ratios, 0.1)?,
-        high: quantile(ratios, 0.9)?,
-    })
 }
 
 #[cfg(test)]

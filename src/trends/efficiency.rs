@@ -29,7 +29,7 @@ pub struct Gpu {
     /// Power of the card.
     pub watts: f64,
     /// Launch.
-    pub date: String,
+    pub date: Date,
     /// How much of the paper's own row was read: `whole`, `part`, or nothing.
     pub recovered: String,
     /// Whether the line of the reconstruction goes through it: `yes`.
@@ -43,10 +43,6 @@ impl Gpu {
     #[must_use]
     pub fn gflops_per_watt(&self) -> f64 {
         self.tflops * 1e3 / self.watts
-    }
-
-    fn years(&self) -> Option<f64> {
-        self.date.parse::<Date>().ok().map(Date::years)
     }
 }
 
@@ -156,7 +152,7 @@ pub struct Efficiency {
 }
 
 impl Efficiency {
-    fn dated(&self) -> Dated {
+    pub(super) fn dated(&self) -> Dated {
         Dated::new(self.years, self.gflops_per_watt)
     }
 }
@@ -164,24 +160,22 @@ impl Efficiency {
 /// The points that the paper's line of a domain goes through: FP32 peaks of cards, and what the GPUs with tensor cores attain.
 #[must_use]
 pub fn adapted(domain: Domain, gpus: &[Gpu], attainments: &[Attainment]) -> Vec<Efficiency> {
-    let point = |gpu: &Gpu, precision: &str, gflops_per_watt| {
-        Some(Efficiency {
-            name: gpu.name.clone(),
-            precision: precision.to_owned(),
-            class: gpu.class.clone(),
-            years: gpu.years()?,
-            gflops_per_watt,
-        })
+    let point = |gpu: &Gpu, precision: &str, gflops_per_watt| Efficiency {
+        name: gpu.name.clone(),
+        precision: precision.to_owned(),
+        class: gpu.class.clone(),
+        years: gpu.date.years(),
+        gflops_per_watt,
     };
     let fp32 = gpus
         .iter()
         .filter(|gpu| gpu.in_line == "yes" && gpu.precision == FP32)
-        .filter_map(|gpu| point(gpu, FP32, gpu.gflops_per_watt()));
+        .map(|gpu| point(gpu, FP32, gpu.gflops_per_watt()));
     let attained =
         attainments.iter().filter(|attainment| attainment.domain == domain).filter_map(|attainment| {
             let gpu = fp32_row(gpus, &attainment.gpu)?;
             let base = fp32_row(gpus, &attainment.base_gpu)?;
-            point(gpu, &attainment.precision, base.tflops * 1e3 * attainment.factor / gpu.watts)
+            Some(point(gpu, &attainment.precision, base.tflops * 1e3 * attainment.factor / gpu.watts))
         });
     fp32.chain(attained).collect()
 }

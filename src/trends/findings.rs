@@ -6,8 +6,9 @@
 
 use super::efficiency::Gpu;
 use super::growth::Growth;
+use super::parts::{Era, Line, Measure};
 use super::select::Selection;
-use super::study::{Era, Line, Measure, Study};
+use super::study::Study;
 use super::table::{Facts, Model};
 use crate::predict::Interval;
 use crate::predict::paper::Domain;

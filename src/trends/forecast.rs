@@ -4,7 +4,7 @@ use super::growth::{Dated, line};
 use crate::stats::quantile;
 
 /// How many years ahead a line is tried.
-pub const AHEAD: i16 = 3;
+const AHEAD: i16 = 3;
 
 /// How far lines fitted up to a year were from the values of the years after it.
 #[derive(Debug, Clone, PartialEq)]

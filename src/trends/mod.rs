@@ -11,6 +11,7 @@ pub mod efficiency;
 pub mod findings;
 pub mod forecast;
 pub mod growth;
+mod parts;
 pub mod select;
 mod study;
 mod table;
@@ -20,9 +21,7 @@ mod testing;
 mod tests;
 
 pub use growth::{Dated, Growth, GrowthError};
+pub use parts::{Beside, Era, Fit, Forecast, Hardware, Line, Measure, Scaling, Worth};
 pub use select::Selection;
-pub use study::{
-    BANDS, Beside, CLASSES, Era, Fit, Forecast, Hardware, Line, Measure, PERIODS, Request, SETTLING, Scaling,
-    Study, StudyError, Worth,
-};
+pub use study::{PERIODS, Request, Study, StudyError};
 pub use table::{Architecture, Counted, Estimate, Estimates, Facts, FlopsOf, Model, builtin};

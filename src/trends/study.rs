@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use super::consolidated::{Settling, settling};
 use super::efficiency::{self, Attainment, Efficiency, adapted, attainments, carried_on, stated};
-use super::forecast::{BackTest, back_test};
+use super::forecast::back_test;
 use super::growth::{Dated, Growth, GrowthError};
-use super::select::{Score, Selection};
+use super::parts::{Beside, Era, Fit, Forecast, Hardware, Line, Measure, Scaling, Worth};
+use super::select::Selection;
 use super::table::{Architecture, Facts, Model};
 use crate::device::{Device, Precision};
 use crate::predict::Interval;
 use crate::predict::paper::Domain;
-use crate::stats::{Regression, RegressionError, quantile};
+use crate::stats::Regression;
 
 /// Bands of top-1 accuracy, in percent.
-pub const BANDS: [(f64, f64); 5] = [(60.0, 70.0), (70.0, 75.0), (75.0, 80.0), (80.0, 85.0), (85.0, 90.0)];
+const BANDS: [(f64, f64); 5] = [(60.0, 70.0), (70.0, 75.0), (75.0, 80.0), (80.0, 85.0), (85.0, 90.0)];
 /// What is followed of vision models, and over which of them.
 const VISION_MEASURES: [Measure; 3] = [Measure::Flops, Measure::Params, Measure::Energy];
 const VISION_SELECTIONS: [Selection; 3] = [Selection::All, Selection::BestOfYear, Selection::YearlyMeans];
@@ -37,177 +38,16 @@ pub const PERIODS: [(i16, i16, &str); 5] = [
     (2023, i16::MAX, "since 2023"),
 ];
 /// Within how many years a first model is compared with what settled.
-pub const SETTLING: [f64; 2] = [1.0, 2.0];
+const SETTLING: [f64; 2] = [1.0, 2.0];
 /// Formats whose stated efficiency is followed.
 const PRECISIONS: [Precision; 5] =
     [Precision::Fp32, Precision::Tf32, Precision::Fp16, Precision::Fp8, Precision::Int8];
 /// Classes of devices that it is followed for.
-pub const CLASSES: [&str; 5] = ["server", "desktop", "workstation", "laptop", "accelerator"];
+const CLASSES: [&str; 5] = ["server", "desktop", "workstation", "laptop", "accelerator"];
 /// Years after which a line that ended is not carried on.
 const STALE: f64 = 3.0;
 /// The last year of forecasts.
 const HORIZON: i16 = 2030;
-
-/// Which models a figure is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Era {
-    /// Those of the reconstruction of the paper: to the middle of 2021, on the line of its hardware.
-    Paper,
-    /// All that are known, on the line of hardware carried on.
-    Now,
-}
-
-impl Era {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Paper, Self::Now];
-
-    /// The score that models are selected by: as the reconstruction has it, or only what was reached at the date.
-    #[must_use]
-    pub fn score(self) -> Score {
-        match self {
-            Self::Paper => |model| model.score,
-            Self::Now => Model::score_of_its_time,
-        }
-    }
-
-    /// The name in files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Paper => "paper",
-            Self::Now => "now",
-        }
-    }
-}
-
-/// What of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Measure {
-    /// FLOPs of one forward pass.
-    Flops,
-    /// FLOPs over the tokens of the input.
-    FlopsPerToken,
-    /// Parameters.
-    Params,
-    /// Joules of one forward pass by the simple formula: FLOPs over the FLOPS per watt of the model's date.
-    Energy,
-    /// The same over the tokens of the input.
-    EnergyPerToken,
-    /// Joules of one input by our model, on a device of the model's time.
-    OfItsTime,
-    /// Joules of one input by our model, on one device for all.
-    OneForAll,
-}
-
-impl Measure {
-    /// The name in files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Flops => "FLOPs",
-            Self::FlopsPerToken => "FLOPs a token",
-            Self::Params => "parameters",
-            Self::Energy => "joules",
-            Self::EnergyPerToken => "joules a token",
-            Self::OfItsTime => "joules, our model",
-            Self::OneForAll => "joules, our model on one device",
-        }
-    }
-
-    /// The unit.
-    #[must_use]
-    pub fn unit(self) -> &'static str {
-        match self {
-            Self::Flops | Self::FlopsPerToken => "FLOP",
-            Self::Params => "",
-            Self::Energy | Self::EnergyPerToken | Self::OfItsTime | Self::OneForAll => "J",
-        }
-    }
-}
-
-/// Growth of a measure over some models.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fit {
-    /// Of which time.
-    pub era: Era,
-    /// Of which models.
-    pub domain: Domain,
-    /// What grows.
-    pub measure: Measure,
-    /// Which of them.
-    pub selection: Selection,
-    /// The values.
-    pub values: Vec<Dated>,
-    /// The line, or why there is none.
-    pub growth: Result<Growth, GrowthError>,
-}
-
-/// How one figure of models goes with another, as a power: `y ~ x^slope`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Scaling {
-    /// Of which time.
-    pub era: Era,
-    /// Of which models.
-    pub domain: Domain,
-    /// What they are built of.
-    pub architecture: Architecture,
-    /// `log10` of FLOPs over `log10` of parameters, or why there is no line. Of language models FLOPs are those a token.
-    pub line: Result<Regression, RegressionError>,
-    /// What the exponent lies between.
-    pub exponent: [f64; 2],
-}
-
-/// How accuracy goes with energy in some years: `top-1 = level + slope · log10(joules)`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Worth {
-    /// Which years.
-    pub period: &'static str,
-    /// The line, or why there is none.
-    pub line: Result<Regression, RegressionError>,
-}
-
-/// Growth of the efficiency of hardware.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hardware {
-    /// `fp32`, `fp16`, or `adapted cv`.
-    pub precision: String,
-    /// The class of devices.
-    pub class: &'static str,
-    /// The points.
-    pub points: Vec<Efficiency>,
-    /// The line, or why there is none.
-    pub growth: Result<Growth, GrowthError>,
-}
-
-/// The simple formula beside our model, on the models that have both.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Beside {
-    /// Of which models.
-    pub domain: Domain,
-    /// Which of them.
-    pub selection: Selection,
-    /// Growth by the simple formula.
-    pub simple: Result<Growth, GrowthError>,
-    /// Growth by our model, on devices of the models' times.
-    pub of_its_time: Result<Growth, GrowthError>,
-    /// Growth by our model on one device: of the models alone.
-    pub one_for_all: Result<Growth, GrowthError>,
-    /// Joules of our model, on a device of its time where that is known, over those of the simple formula: median, p10 to p90.
-    pub ratio: Option<Interval<f64>>,
-}
-
-/// What a line says of years to come, and how well such lines did.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Forecast {
-    /// What is forecast.
-    pub name: String,
-    /// Its unit.
-    pub unit: &'static str,
-    /// Middle of a year, and what is to be expected.
-    pub years: Vec<(i16, Interval<f64>)>,
-    /// How far such lines were off.
-    pub test: Option<BackTest>,
-}
 
 /// The analysis.
 #[derive(Debug)]
@@ -236,19 +76,6 @@ pub struct Study<'f> {
     pub beside: Vec<Beside>,
     /// What comes next.
     pub forecasts: Vec<Forecast>,
-}
-
-/// The line of FLOPS per watt that models of a domain and time are set against.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Line {
-    /// Of which time.
-    pub era: Era,
-    /// Of which models.
-    pub domain: Domain,
-    /// What it goes through.
-    pub points: Vec<Efficiency>,
-    /// The line.
-    pub growth: Growth,
 }
 
 /// Why a study cannot be made.
@@ -352,22 +179,13 @@ impl<'f> Study<'f> {
     /// A measure of a model.
     #[must_use]
     pub fn value(&self, era: Era, measure: Measure, model: &Model) -> Option<f64> {
+        let tokens = || model.size.filter(|_| model.domain == Domain::Nlp).map(f64::from);
         match measure {
             Measure::Flops => Some(model.flops),
-            Measure::FlopsPerToken => {
-                let tokens = model.size.filter(|_| model.domain == Domain::Nlp)?;
-                Some(model.flops / f64::from(tokens))
-            }
+            Measure::FlopsPerToken => Some(model.flops / tokens()?),
             Measure::Params => model.params,
-            Measure::Energy => {
-                let line = self.line(era, model.domain)?;
-                Some(model.flops / (line.growth.at(model.date.years()) * 1e9))
-            }
-            Measure::EnergyPerToken => {
-                let joules = self.value(era, Measure::Energy, model)?;
-                let tokens = model.size.filter(|_| model.domain == Domain::Nlp)?;
-                Some(joules / f64::from(tokens))
-            }
+            Measure::Energy => Some(joules(model, &self.line(era, model.domain)?.growth.line)),
+            Measure::EnergyPerToken => Some(self.value(era, Measure::Energy, model)? / tokens()?),
             Measure::OfItsTime => model.estimates.of_its_time.as_ref().map(|estimate| estimate.joules),
             Measure::OneForAll => model.estimates.one_for_all.as_ref().map(|estimate| estimate.joules),
         }
@@ -509,8 +327,6 @@ impl<'f> Study<'f> {
                     Some(kernels(model)? / self.value(Era::Now, Measure::Energy, model)?)
                 });
                 let ratios: Vec<f64> = ratios.iter().map(|dated| dated.value).collect();
-                let share = |share| quantile(&ratios, share);
-                let ratio = share(0.5).zip(share(0.1)).zip(share(0.9));
                 let growth = |measure| {
                     selection.growth(&models, Era::Now.score(), self.confidence, |model| {
                         self.value(Era::Now, measure, model)
@@ -522,7 +338,7 @@ impl<'f> Study<'f> {
                     simple: growth(Measure::Energy),
                     of_its_time: growth(Measure::OfItsTime),
                     one_for_all: growth(Measure::OneForAll),
-                    ratio: ratio.map(|((value, low), high)| Interval { value, low, high }),
+                    ratio: Interval::of(&ratios),
                 });
             }
         }
@@ -550,37 +366,37 @@ impl<'f> Study<'f> {
             }
         }
         for line in self.lines.iter().filter(|line| line.era == Era::Now) {
-            let of = |point: &Efficiency| Dated::new(point.years, point.gflops_per_watt * 1e9);
-            let values: Vec<Dated> = line.points.iter().map(of).collect();
-            if let Ok(growth) = Growth::of(&values, self.confidence) {
-                let test = back_test(&values, |_| values.clone(), self.confidence);
-                all.push(ahead(format!("{} FLOPS per watt", line.domain.name()), "FLOP/J", &growth, test));
+            let values: Vec<Dated> = line.points.iter().map(Efficiency::dated).collect();
+            let test = back_test(&values, |_| values.clone(), self.confidence);
+            let name = format!("{} FLOPS per watt", line.domain.name());
+            let mut forecast = ahead(name, "FLOP/J", &line.growth, test);
+            for (_, expected) in &mut forecast.years {
+                *expected = expected.map(|gflops_per_watt| gflops_per_watt * 1e9);
             }
+            all.push(forecast);
         }
         all
     }
 
     /// The values of a fit as they were to be known at the end of a year: joules by the line through the hardware of then.
     fn as_known(&self, fit: &Fit, cut: f64) -> Vec<Dated> {
-        let joules = matches!(fit.measure, Measure::Energy | Measure::EnergyPerToken);
-        let line = self.line(fit.era, fit.domain).filter(|_| joules);
+        let by_line = matches!(fit.measure, Measure::Energy | Measure::EnergyPerToken);
+        let line = self.line(fit.era, fit.domain).filter(|_| by_line);
         let Some(line) = line else { return fit.values.clone() };
         let before: Vec<Efficiency> =
             line.points.iter().filter(|point| point.years < cut + 1.0).cloned().collect();
-        match efficiency::line(&before) {
-            Ok(then) => {
-                let of = |model: &Model| {
-                    let joules = model.flops / (10f64.powf(then.at(model.date.years())) * 1e9);
-                    match fit.measure {
-                        Measure::EnergyPerToken => Some(joules / f64::from(model.size?)),
-                        _ => Some(joules),
-                    }
-                };
-                fit.selection.of(&self.models(fit.era, fit.domain), fit.era.score(), of)
-            }
-            Err(_) => vec![],
-        }
+        let Ok(then) = efficiency::line(&before) else { return vec![] };
+        // The same models at the same dates: what differs is the line.
+        fit.selection.of(&self.models(fit.era, fit.domain), fit.era.score(), |model| {
+            let now = joules(model, &line.growth.line);
+            Some(self.value(fit.era, fit.measure, model)? * (joules(model, &then) / now))
+        })
     }
+}
+
+/// Joules of one forward pass by a line of `log10` of 10⁹ FLOPs a joule over dates: the simple formula.
+fn joules(model: &Model, line: &Regression) -> f64 {
+    model.flops / (10f64.powf(line.at(model.date.years())) * 1e9)
 }
 
 /// The attainments of the table, with those that the user sets in their place.

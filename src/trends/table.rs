@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::efficiency::{Gpu, Speedup};
-use crate::date::{Date, NoDate};
+use crate::date::Date;
 use crate::predict::paper::Domain;
 
 const VISION: &str = include_str!("data/vision.csv");
@@ -187,8 +187,6 @@ pub struct Estimate {
 pub(super) enum TableError {
     #[error(transparent)]
     Csv(#[from] csv::Error),
-    #[error("{name}: {why}")]
-    Date { name: String, why: NoDate },
     #[error("{name} has neither FLOPs nor the shape that they follow from")]
     NoFlops { name: String },
     #[error("{table} is of {name}, which is in no table")]
@@ -207,7 +205,7 @@ pub fn builtin() -> &'static Facts {
 struct Vision {
     name: String,
     architecture: Architecture,
-    date: String,
+    date: Date,
     dated_by: String,
     params_m: f64,
     gflops: f64,
@@ -225,7 +223,7 @@ struct Vision {
 #[serde(deny_unknown_fields)]
 struct Language {
     name: String,
-    date: String,
+    date: Date,
     dated_by: String,
     tokens: u32,
     gflops: Option<f64>,
@@ -266,7 +264,7 @@ pub(super) fn embedded() -> Result<Facts, TableError> {
     for row in rows::<Vision>(VISION) {
         let row = row?;
         models.push(Model {
-            date: date(&row.name, &row.date)?,
+            date: row.date,
             domain: Domain::Cv,
             dated_by: row.dated_by,
             architecture: row.architecture,
@@ -332,7 +330,7 @@ fn language(row: Language) -> Result<Model, TableError> {
     let flops = row.gflops.map(|gflops| gflops * 1e9);
     let flops_of = if flops.is_some() { FlopsOf::Published } else { FlopsOf::Shape };
     Ok(Model {
-        date: date(&row.name, &row.date)?,
+        date: row.date,
         flops: flops.or_else(of_shape).ok_or_else(|| TableError::NoFlops { name: row.name.clone() })?,
         flops_of,
         domain: Domain::Nlp,
@@ -356,10 +354,6 @@ fn rows<'t, R: serde::de::DeserializeOwned + 't>(
     table: &'t str,
 ) -> impl Iterator<Item = Result<R, csv::Error>> + 't {
     csv::Reader::from_reader(table.as_bytes()).into_deserialize()
-}
-
-fn date(name: &str, text: &str) -> Result<Date, TableError> {
-    text.parse().map_err(|why| TableError::Date { name: name.to_owned(), why })
 }
 
 #[cfg(test)]

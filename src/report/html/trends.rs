@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::table::{Table, Written};
 use super::{Figure as Drawn, MACROS, PageError, STYLE};
 use crate::predict::paper::Domain;
-use crate::report::trends::{Figure, Panel, Section, figures, table};
+use crate::report::trends::{Panel, Section, table};
 use crate::trends::{Era, Facts, Study};
 
 const TEMPLATE: &str = include_str!("trends.html");
@@ -39,13 +39,12 @@ struct TableView {
     note: String,
 }
 
-/// The page.
+/// The page, with the figures of the paper and of today.
 ///
 /// # Errors
 /// [`PageError`] if the template is wrong.
-pub fn trends(study: &Study, facts: &Facts) -> Result<String, PageError> {
-    let drawn =
-        |which| figures(which, study, facts).into_iter().map(|panel| drawn(&panel)).collect::<Vec<_>>();
+pub fn trends(study: &Study, facts: &Facts, paper: &[Panel], now: &[Panel]) -> Result<String, PageError> {
+    let all = |panels: &[Panel]| panels.iter().map(drawn).collect::<Vec<_>>();
     let view = |section: Section| {
         let grid = table(section, study, facts);
         let note = match grid.rows.len().saturating_sub(ROWS) {
@@ -70,13 +69,13 @@ pub fn trends(study: &Study, facts: &Facts) -> Result<String, PageError> {
         version => env!("CARGO_PKG_VERSION"),
         style => STYLE,
         findings => Serde(view(Section::Findings)),
-        paper => Serde(drawn(Figure::Paper)),
-        now => Serde(drawn(Figure::Now)),
+        paper => Serde(all(paper)),
+        now => Serde(all(now)),
         tables => Serde(TABLES.map(view)),
         models => study.models.len(),
         vision_then => study.models(Era::Paper, Domain::Cv).len(),
         language_then => study.models(Era::Paper, Domain::Nlp).len(),
-        own => !study.models.iter().any(|model| model.in_paper),
+        own => study.is_of_own_models(),
     })?)
 }
 

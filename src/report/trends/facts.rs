@@ -87,7 +87,7 @@ pub(super) fn gpus(facts: &Facts) -> Grid<'_> {
             Cell::Decimals(gpu.tflops, 2),
             Cell::Decimals(gpu.watts, 0),
             Cell::Decimals(gpu.gflops_per_watt(), 1),
-            Cell::text(gpu.date.as_str()),
+            Cell::text(gpu.date.to_string()),
             Cell::text(if gpu.recovered.is_empty() { "not recovered" } else { gpu.recovered.as_str() }),
             Cell::text(gpu.in_line.as_str()),
             Cell::text(gpu.source.as_str()),

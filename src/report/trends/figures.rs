@@ -435,9 +435,9 @@ fn stated_hardware(facts: &Facts) -> Plane {
         [("fp32", "FP32"), ("fp16", "FP16"), ("tensor", "FP16, FP32 sums, tensor cores"), ("tf32", "TF32")];
     let groups = names.into_iter().enumerate().map(|(series, (precision, name))| {
         let of = facts.gpus.iter().filter(|gpu| gpu.precision == precision);
-        let points = of.filter_map(|gpu| {
-            let x = gpu.date.parse::<crate::date::Date>().ok()?.years();
-            Some(Spot { name: gpu.name.clone(), x, y: gpu.gflops_per_watt() * 1e9, ..Spot::default() })
+        let points = of.map(|gpu| {
+            let (x, y) = (gpu.date.years(), gpu.gflops_per_watt() * 1e9);
+            Spot { name: gpu.name.clone(), x, y, ..Spot::default() }
         });
         Group { name: name.to_owned(), series, hollow: false, mark: series, points: points.collect() }
     });
